@@ -1,0 +1,116 @@
+//! `logits` and `generate`: asking a model directly.
+
+use seedbed::Error;
+use seedbed::generate::{Batch, Sampling};
+use seedbed::model::Model;
+use serde_json::json;
+
+use super::{ModelArguments, print};
+
+/// Print the scores over the vocabulary at every position of a sequence.
+#[derive(Debug, clap::Args)]
+pub struct Logits {
+    #[command(flatten)]
+    model: ModelArguments,
+    /// Token ids, separated by commas.
+    #[arg(long, value_delimiter = ',', required = true)]
+    ids: Vec<u32>,
+    /// Print {"logits": [[…] per position]}.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Logits {
+    /// Does it.
+    pub async fn run(self) -> Result<(), Error> {
+        let (model, adapter, _) = self.model.open().await?;
+        let logits = model.logits(&self.ids, adapter.as_ref()).await?;
+        if self.json {
+            return print(&json!({ "logits": logits }));
+        }
+        for (position, row) in logits.iter().enumerate() {
+            let mut ranked: Vec<(usize, &f32)> = row.iter().enumerate().collect();
+            ranked.sort_by(|a, b| b.1.total_cmp(a.1));
+            let best: Vec<String> = ranked
+                .iter()
+                .take(5)
+                .map(|(id, score)| Ok(format!("{:?} {score:.3}", model.vocabulary.decode(&[*id as u32])?)))
+                .collect::<Result<_, Error>>()?;
+            println!("{position}: {}", best.join(", "));
+        }
+        Ok(())
+    }
+}
+
+/// Continue a prompt.
+#[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("input").required(true).args(["prompt", "ids"])))]
+pub struct Generate {
+    #[command(flatten)]
+    model: ModelArguments,
+    /// Text to continue, as it stands.
+    #[arg(long)]
+    prompt: Option<String>,
+    /// Token ids to continue, separated by commas.
+    #[arg(long, value_delimiter = ',')]
+    ids: Vec<u32>,
+    /// Most new tokens.
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    max_new: usize,
+    /// Always take the best token.
+    #[arg(long)]
+    greedy: bool,
+    /// Divide scores by this before drawing.
+    #[arg(long, default_value_t = 0.8)]
+    temperature: f32,
+    /// Draw among the best so many tokens only; 0 for all.
+    #[arg(long, default_value_t = 0)]
+    top_k: usize,
+    /// Draw among the best tokens that together have this probability.
+    #[arg(long, default_value_t = 0.95)]
+    top_p: f32,
+    /// Seed of the draws.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Print {"ids": […], "text": "…"}.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Generate {
+    /// Does it.
+    pub async fn run(self) -> Result<(), Error> {
+        let (model, adapter, _) = self.model.open().await?;
+        let prompt = self.prompt_ids(&model)?;
+        let sampling = match self.greedy {
+            true => Sampling::GREEDY,
+            false => Sampling {
+                temperature: self.temperature,
+                top_k: self.top_k,
+                top_p: self.top_p,
+            },
+        };
+        let mut batch = Batch::start(&model, adapter.as_ref(), &[prompt], self.max_new, sampling, self.seed).await?;
+        while !batch.is_done() {
+            batch.step().await?;
+        }
+        let ids = &batch.written()[0].ids;
+        let text = model.vocabulary.decode(ids)?;
+        if self.json {
+            return print(&json!({ "ids": ids, "text": text }));
+        }
+        println!("{text}");
+        Ok(())
+    }
+
+    fn prompt_ids(&self, model: &Model) -> Result<Vec<u32>, Error> {
+        let ids = match &self.prompt {
+            Some(prompt) => model.vocabulary.encode(prompt)?,
+            None => self.ids.clone(),
+        };
+        if ids.is_empty() {
+            return Err(Error::Setting("the prompt is empty; give at least one word".into()));
+        }
+        Ok(ids)
+    }
+}

@@ -1,0 +1,299 @@
+//! `run` and `eval`: a task from end to end, and measuring alone.
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+
+use seedbed::Error;
+use seedbed::evolve::{self, Cancel, Event, Monitor, Outcome, RowName, Settings, Teacher};
+use seedbed::store::Folder;
+use seedbed::task::{self, Metrics};
+use serde_json::json;
+
+use super::{ModelArguments, print};
+
+/// Run a task end to end: principles, instances, fine-tuning, and the rows it is compared with.
+#[derive(Debug, clap::Args)]
+pub struct Run {
+    /// Folder with task.json, seeds.jsonl and, if there is one, test.jsonl.
+    task: PathBuf,
+    #[command(flatten)]
+    model: ModelArguments,
+    /// Who writes the principles: `offline`, `recorded:FILE`, or the address of an OpenAI-compatible endpoint
+    /// (https, or http on this machine), which is sent your instruction and label names. Its key is read from the
+    /// variable SEEDBED_KEY.
+    #[arg(long, default_value = "offline")]
+    teacher: String,
+    /// Name of the model at the teacher's address.
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    teacher_model: String,
+    /// Accepted instances wanted for each row that has any.
+    #[arg(long, value_name = "N", default_value_t = Settings::default().instances)]
+    instances: usize,
+    /// Rounds in which they are written; after each, the writer learns from what was accepted.
+    #[arg(long, value_name = "N", default_value_t = Settings::default().rounds)]
+    rounds: usize,
+    /// Seed of every random choice.
+    #[arg(long, value_name = "N", default_value_t = Settings::default().seed)]
+    seed: u64,
+    /// Measure on at most so many test rows.
+    #[arg(long, value_name = "N")]
+    test_limit: Option<usize>,
+    /// Passes over seeds and instances that each row's fine-tuning is as long as.
+    #[arg(long, value_name = "N", default_value_t = Settings::default().epochs)]
+    epochs: usize,
+    /// Peak learning rate.
+    #[arg(long, value_name = "RATE", default_value_t = Settings::default().learning_rate)]
+    learning_rate: f64,
+    /// Rows to make, separated by commas.
+    #[arg(long, value_delimiter = ',', value_parser = row, default_value = "untouched,seeds_only,direct,psi")]
+    rows: Vec<RowName>,
+    /// Folder for the log, the principles, the instances, the adapter and the report.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print the report as one object on standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+fn row(name: &str) -> Result<RowName, String> {
+    RowName::ALL.into_iter().find(|row| row.name() == name).ok_or_else(|| {
+        let known: Vec<&str> = RowName::ALL.iter().map(|row| row.name()).collect();
+        format!("known rows are {}", known.join(", "))
+    })
+}
+
+impl Run {
+    /// Does it.
+    pub async fn run(self) -> Result<(), Error> {
+        let task = task::read_folder(&self.task)?;
+        let settings = Settings {
+            teacher: self.teacher()?,
+            instances: self.instances,
+            rounds: self.rounds,
+            seed: self.seed,
+            test_limit: self.test_limit,
+            epochs: self.epochs,
+            learning_rate: self.learning_rate,
+            rows: self.rows.clone(),
+            ..Settings::default()
+        };
+        settings.check()?;
+        let mut folder = match &self.out {
+            Some(path) => Some(Folder::create(path)?),
+            None => None,
+        };
+        let (model, _, opened) = self.model.open().await?;
+        eprintln!("{} on {} ({})", task.name, model.name, opened.name);
+
+        let mut shown = Shown::new();
+        let mut broken = None;
+        let mut outcome = Outcome::default();
+        let result = {
+            let cancel = Cancel::new();
+            let stop = cancel.clone();
+            let mut monitor = Monitor::new(
+                |event: &Event| {
+                    shown.show(event);
+                    if let Some(folder) = &mut folder
+                        && let Err(error) = folder.append(event)
+                    {
+                        // The run ends in good order, with everything made so far handed over below.
+                        broken = Some(error);
+                        stop.cancel();
+                    }
+                },
+                cancel,
+            );
+            evolve::run(&model, &opened, &task, &settings, &mut monitor, &mut outcome).await
+        };
+        shown.end();
+        if let Some(error) = broken {
+            return Err(error.into());
+        }
+        if let Some(folder) = &folder {
+            keep(folder, &outcome).await?;
+        }
+        let report = result?;
+        if self.json {
+            return print(&report);
+        }
+        for (row, metrics) in &report.rows {
+            println!("{}", line(row.name(), metrics));
+        }
+        Ok(())
+    }
+
+    fn teacher(&self) -> Result<Teacher, Error> {
+        if self.teacher == "offline" {
+            return Ok(Teacher::Offline);
+        }
+        if let Some(file) = self.teacher.strip_prefix("recorded:") {
+            return std::fs::read_to_string(file)
+                .map(Teacher::Recorded)
+                .map_err(|cause| Error::Setting(format!("{file}: cannot be read ({cause}); give a principles file")));
+        }
+        if self.teacher.contains("://") {
+            return Ok(Teacher::Api {
+                url: self.teacher.clone(),
+                model: self.teacher_model.clone(),
+                key: std::env::var("SEEDBED_KEY").ok(),
+            });
+        }
+        Err(Error::Setting(format!(
+            "--teacher {} is not known; use offline, recorded:FILE or an address",
+            self.teacher
+        )))
+    }
+}
+
+/// Writes what a run has made, however far it came.
+async fn keep(folder: &Folder, outcome: &Outcome) -> Result<(), Error> {
+    if let Some(set) = &outcome.principles {
+        let text = set.to_json().map_err(|error| Error::Setting(error.to_string()))?;
+        folder.put("principles.json", text.as_bytes())?;
+    }
+    let mut lines = String::new();
+    for instance in &outcome.instances {
+        lines.push_str(&serde_json::to_string(instance).unwrap_or_default());
+        lines.push('\n');
+    }
+    folder.put("instances.jsonl", lines.as_bytes())?;
+    if let Some((_, adapter)) = &outcome.adapter {
+        let (config, weights) = adapter.to_peft().await?;
+        folder.put("adapter/adapter_config.json", config.as_bytes())?;
+        folder.put("adapter/adapter_model.safetensors", &weights)?;
+    }
+    if let Some(report) = &outcome.report {
+        let text = serde_json::to_string_pretty(report).unwrap_or_default();
+        folder.put("report.json", text.as_bytes())?;
+    }
+    Ok(())
+}
+
+fn line(name: &str, metrics: &Metrics) -> String {
+    format!(
+        "{name:<12} accuracy {:5.1} % ({:.1} to {:.1})  macro-F1 {:5.1} %  n {}",
+        100.0 * metrics.accuracy,
+        100.0 * metrics.low,
+        100.0 * metrics.high,
+        100.0 * metrics.macro_f1,
+        metrics.n
+    )
+}
+
+/// Progress on standard error: a line that is rewritten on a terminal, a line for each stage otherwise.
+struct Shown {
+    terminal: bool,
+    length: usize,
+}
+
+impl Shown {
+    fn new() -> Self {
+        Self {
+            terminal: std::io::stderr().is_terminal(),
+            length: 0,
+        }
+    }
+
+    fn show(&mut self, event: &Event) {
+        match event {
+            Event::RunStarted { warnings, .. } => {
+                for warning in warnings {
+                    self.keep(&format!("note: {warning}"));
+                }
+            }
+            Event::Progress {
+                stage,
+                row,
+                done,
+                total,
+                seconds_left,
+                overall,
+            } if self.terminal => {
+                let left = seconds_left.map_or(String::new(), |left| format!(", {left:.0} s left"));
+                let row = row.map_or("", RowName::name);
+                self.rewrite(&format!(
+                    "{:3.0} %  {} {row} {done}/{total}{left}",
+                    100.0 * overall,
+                    stage.name()
+                ));
+            }
+            Event::StageFinished { stage, row, seconds } => {
+                self.keep(&format!(
+                    "{:<11} {:<11} {seconds:7.1} s",
+                    stage.name(),
+                    row.map_or("", RowName::name)
+                ));
+            }
+            Event::RowFinished { row, metrics, .. } => self.keep(&line(row.name(), metrics)),
+            _ => {}
+        }
+    }
+
+    fn rewrite(&mut self, text: &str) {
+        eprint!("\r{text:<width$}", width = self.length);
+        // A lost progress line is no reason to stop.
+        let _ = std::io::stderr().flush();
+        self.length = text.len();
+    }
+
+    fn keep(&mut self, text: &str) {
+        self.end();
+        eprintln!("{text}");
+    }
+
+    fn end(&mut self) {
+        if self.length > 0 {
+            self.rewrite("");
+            eprint!("\r");
+            self.length = 0;
+        }
+    }
+}
+
+/// Measure a model, with an adapter or without, on a task's test rows.
+#[derive(Debug, clap::Args)]
+pub struct Eval {
+    /// Folder with task.json, seeds.jsonl and test.jsonl.
+    task: PathBuf,
+    #[command(flatten)]
+    model: ModelArguments,
+    /// Print one object on standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Eval {
+    /// Does it.
+    pub async fn run(self) -> Result<(), Error> {
+        let task = task::read_folder(&self.task)?;
+        if task.test.is_empty() {
+            return Err(Error::Setting(format!(
+                "{} has no test.jsonl; add one with rows to measure on",
+                self.task.display()
+            )));
+        }
+        let (model, adapter, opened) = self.model.open().await?;
+        let mut shown = Shown::new();
+        let confusion = {
+            let mut monitor = Monitor::new(|event: &Event| shown.show(event), Cancel::new());
+            evolve::evaluate(&model, &task, adapter.as_ref(), &task.test, &mut monitor).await?
+        };
+        shown.end();
+        let metrics = confusion.metrics();
+        if self.json {
+            return print(&json!({
+                "task": task.name,
+                "model": model.name,
+                "device": opened.kind.name(),
+                "accuracy": metrics.accuracy,
+                "macro_f1": metrics.macro_f1,
+                "low": metrics.low,
+                "high": metrics.high,
+                "n": metrics.n,
+            }));
+        }
+        println!("{}", line(&task.name, &metrics));
+        Ok(())
+    }
+}

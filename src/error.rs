@@ -1,0 +1,60 @@
+//! The one error of the crate: what went wrong, in one line a person can act on, and a code a program can.
+
+use crate::kernels::DeviceError;
+use crate::model::ModelError;
+use crate::principle::PrincipleError;
+use crate::privacy::BriefError;
+use crate::task::TaskError;
+use crate::train::TrainError;
+
+/// Anything that can go wrong; each part names the offending thing and the remedy.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A task, its seeds or its test rows.
+    #[error(transparent)]
+    Task(#[from] TaskError),
+    /// A model, its tokenizer or an adapter.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The GPU or the CPU.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// Principles from a file or a teacher.
+    #[error(transparent)]
+    Principle(#[from] PrincipleError),
+    /// The brief or its way out.
+    #[error(transparent)]
+    Brief(#[from] BriefError),
+    /// A training step.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// Writing a run's files.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+    /// A setting out of its range.
+    #[error("{0}")]
+    Setting(String),
+    /// The user stopped it.
+    #[error("stopped; what was made so far is kept")]
+    Cancelled,
+}
+
+impl Error {
+    /// A short code that stays the same when the words change.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Task(_) => "bad_task",
+            Self::Model(_) => "bad_model",
+            Self::Device(DeviceError::NoGpu(_) | DeviceError::NotBuilt(_)) => "no_webgpu",
+            Self::Device(_) => "device",
+            Self::Principle(_) => "bad_principles",
+            Self::Brief(_) => "teacher",
+            Self::Train(_) => "train",
+            #[cfg(not(target_arch = "wasm32"))]
+            Self::Store(_) => "storage",
+            Self::Setting(_) => "bad_setting",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The thread between a run and whoever watches it: events out, the wish to stop in, and how far along it is.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use web_time::Instant;
+
+use super::{Event, RowName, Stage};
+use crate::Error;
+
+/// A wish to stop that reaches a run wherever it waits.
+#[derive(Clone, Default)]
+pub struct Cancel {
+    state: Rc<CancelState>,
+}
+
+#[derive(Default)]
+struct CancelState {
+    wanted: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl Cancel {
+    /// Nobody wishes to stop yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Wishes to stop.
+    pub fn cancel(&self) {
+        self.state.wanted.set(true);
+        if let Some(waker) = self.state.waker.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+
+    /// Whether the run is to stop.
+    pub fn is_cancelled(&self) -> bool {
+        self.state.wanted.get()
+    }
+
+    /// Waits for `work`, or for the wish to stop, whichever comes first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Cancelled`], or the work's own.
+    pub async fn race<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        struct Race<'a, F> {
+            cancel: &'a Cancel,
+            work: Pin<&'a mut F>,
+        }
+        impl<T, F: Future<Output = Result<T, Error>>> Future for Race<'_, F> {
+            type Output = Result<T, Error>;
+            fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+                if self.cancel.is_cancelled() {
+                    return Poll::Ready(Err(Error::Cancelled));
+                }
+                *self.cancel.state.waker.borrow_mut() = Some(context.waker().clone());
+                self.work.as_mut().poll(context)
+            }
+        }
+        let work = pin!(work);
+        Race { cancel: self, work }.await
+    }
+}
+
+/// Watches one run.
+pub struct Monitor<'a> {
+    on_event: Box<dyn FnMut(&Event) + 'a>,
+    cancel: Cancel,
+    started: Instant,
+    /// Expected work of every part still to come or done, in rows read or their like.
+    plan: BTreeMap<(Stage, Option<RowName>), f64>,
+    finished: f64,
+    current: Option<Part>,
+    seconds: BTreeMap<String, f64>,
+}
+
+struct Part {
+    stage: Stage,
+    row: Option<RowName>,
+    total: usize,
+    started: Instant,
+}
+
+impl<'a> Monitor<'a> {
+    /// Sends events to `on_event` and stops when `cancel` says so.
+    pub fn new(on_event: impl FnMut(&Event) + 'a, cancel: Cancel) -> Self {
+        Self {
+            on_event: Box::new(on_event),
+            cancel,
+            started: Instant::now(),
+            plan: BTreeMap::new(),
+            finished: 0.0,
+            current: None,
+            seconds: BTreeMap::new(),
+        }
+    }
+
+    /// Sends an event.
+    pub fn send(&mut self, event: &Event) {
+        (self.on_event)(event);
+    }
+
+    /// Says how much work each part will be, so that progress can be shown for the whole.
+    pub(super) fn plan(&mut self, parts: impl IntoIterator<Item = (Stage, Option<RowName>, f64)>) {
+        for (stage, row, work) in parts {
+            *self.plan.entry((stage, row)).or_default() += work;
+        }
+    }
+
+    /// A stage begins.
+    pub(super) fn begin(&mut self, stage: Stage, row: Option<RowName>, total: usize) {
+        self.current = Some(Part {
+            stage,
+            row,
+            total,
+            started: Instant::now(),
+        });
+        self.send(&Event::StageStarted {
+            stage,
+            row,
+            total,
+            unit: stage.unit(),
+        });
+    }
+
+    /// `done` of the current stage's total is done; lets whoever watches breathe, and hears the wish to stop.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Cancelled`].
+    pub(super) async fn tick(&mut self, done: usize) -> Result<(), Error> {
+        if let Some(part) = &self.current {
+            let share = done as f64 / part.total.max(1) as f64;
+            let all: f64 = self.plan.values().sum();
+            let work = self.plan.get(&(part.stage, part.row)).copied().unwrap_or_default();
+            let overall = ((self.finished + work * share.min(1.0)) / all.max(f64::MIN_POSITIVE)).clamp(0.0, 1.0);
+            let elapsed = self.started.elapsed().as_secs_f64();
+            let event = Event::Progress {
+                stage: part.stage,
+                row: part.row,
+                done,
+                total: part.total,
+                // Earlier than this a guess would jump about.
+                seconds_left: (overall > 0.02).then(|| elapsed * (1.0 - overall) / overall),
+                overall,
+            };
+            self.send(&event);
+        }
+        self.breathe().await
+    }
+
+    /// Gives the event loop of the tab a turn, so that messages (Stop among them) are heard between two steps.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Cancelled`].
+    pub(super) async fn breathe(&self) -> Result<(), Error> {
+        #[cfg(target_arch = "wasm32")]
+        gloo_timers::future::TimeoutFuture::new(0).await;
+        if self.cancel.is_cancelled() {
+            return Err(Error::Cancelled);
+        }
+        Ok(())
+    }
+
+    /// Waits for work on the device, or for the wish to stop.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Cancelled`], or the work's own.
+    pub(super) async fn race<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        self.cancel.race(work).await
+    }
+
+    /// The current stage is over.
+    pub(super) fn end(&mut self) {
+        if let Some(part) = self.current.take() {
+            let seconds = part.started.elapsed().as_secs_f64();
+            *self.seconds.entry(part.stage.name().into()).or_default() += seconds;
+            self.finished += self.plan.get(&(part.stage, part.row)).copied().unwrap_or_default();
+            self.send(&Event::StageFinished {
+                stage: part.stage,
+                row: part.row,
+                seconds,
+            });
+        }
+    }
+
+    /// Seconds of each stage so far.
+    pub(super) fn seconds(&self) -> BTreeMap<String, f64> {
+        self.seconds.clone()
+    }
+}

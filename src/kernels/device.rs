@@ -1,0 +1,204 @@
+//! Opening a device, asking whether it computes rightly, and reading results back.
+
+use burn::tensor::{Device, Tensor};
+#[cfg(feature = "gpu")]
+use burn::tensor::TensorData;
+
+/// Which device is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Choice {
+    /// The GPU where one answers and is a real one, else the CPU.
+    #[default]
+    Auto,
+    /// The GPU, or an error.
+    Gpu,
+    /// The CPU.
+    Cpu,
+}
+
+/// What kind of device was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// WebGPU in the browser; Vulkan, Metal or DirectX 12 at the desk.
+    Gpu,
+    /// burn's backend `flex`.
+    Cpu,
+}
+
+impl Kind {
+    /// The word for it in results.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gpu if cfg!(target_arch = "wasm32") => "webgpu",
+            Self::Gpu => "gpu",
+            Self::Cpu => "cpu",
+        }
+    }
+}
+
+/// A device that answered.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// burn's handle.
+    pub device: Device,
+    /// GPU or CPU.
+    pub kind: Kind,
+    /// For people: the adapter's own name.
+    pub name: String,
+    /// Something a person should know: a fallback that was taken, a software adapter.
+    pub notice: Option<String>,
+}
+
+/// A device that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DeviceError {
+    /// No GPU answers.
+    #[error("no GPU can be used ({0}); choose the CPU, or a browser and driver with WebGPU")]
+    NoGpu(String),
+    /// This build has no such device.
+    #[error("this build has no {0} device; build with that feature or choose another device")]
+    NotBuilt(&'static str),
+    /// The self-test gave wrong numbers.
+    #[error("the GPU `{name}` computes wrongly ({found} where {expected} is right); choose the CPU, or update its driver")]
+    Wrong {
+        /// The adapter.
+        name: String,
+        /// What it computed.
+        found: String,
+        /// What is right.
+        expected: String,
+    },
+    /// The device stopped answering.
+    #[error("the device stopped answering ({0}); what was made so far is kept, start again or choose the CPU")]
+    Lost(String),
+}
+
+/// Opens a device.
+///
+/// # Errors
+///
+/// [`DeviceError`] when the wanted one cannot be had. With [`Choice::Auto`] and a CPU in the build there is always one.
+pub async fn open(choice: Choice) -> Result<Opened, DeviceError> {
+    match choice {
+        Choice::Cpu => cpu(None),
+        Choice::Gpu => gpu().await,
+        Choice::Auto => match gpu().await {
+            Ok(opened) if opened.notice.is_none() || !cfg!(feature = "cpu") => Ok(opened),
+            // A GPU played by the CPU is slower than the CPU itself.
+            Ok(opened) => cpu(Some(format!("{} is no real GPU, so the CPU is used", opened.name))),
+            Err(error) if cfg!(feature = "cpu") => cpu(Some(error.to_string())),
+            Err(error) => Err(error),
+        },
+    }
+}
+
+#[cfg(feature = "cpu")]
+fn cpu(notice: Option<String>) -> Result<Opened, DeviceError> {
+    Ok(Opened {
+        device: Device::flex(),
+        kind: Kind::Cpu,
+        name: if cfg!(target_arch = "wasm32") {
+            "CPU (WebAssembly SIMD)".into()
+        } else {
+            "CPU".into()
+        },
+        notice,
+    })
+}
+
+#[cfg(not(feature = "cpu"))]
+fn cpu(_: Option<String>) -> Result<Opened, DeviceError> {
+    Err(DeviceError::NotBuilt("cpu"))
+}
+
+#[cfg(not(feature = "gpu"))]
+async fn gpu() -> Result<Opened, DeviceError> {
+    Err(DeviceError::NotBuilt("gpu"))
+}
+
+#[cfg(feature = "gpu")]
+async fn gpu() -> Result<Opened, DeviceError> {
+    use std::sync::Mutex;
+    // burn opens its runtime once; a second opening shares the first.
+    static OPENED: Mutex<Option<Opened>> = Mutex::new(None);
+    let held = OPENED.lock().map_err(|error| DeviceError::Lost(error.to_string()))?.clone();
+    if let Some(opened) = held {
+        return Ok(opened);
+    }
+    let (device, setup) = Device::wgpu_options()
+        // Kernels are sent to the driver in lots of this size.
+        .tasks_max(64)
+        .init_with_setup_async()
+        .await
+        .map_err(|error| DeviceError::NoGpu(error.to_string()))?;
+    let info = setup.adapter.get_info();
+    let described = if info.name.is_empty() {
+        info.driver.clone()
+    } else {
+        info.name.clone()
+    };
+    let name = match described.is_empty() {
+        true => format!("{:?}", info.backend),
+        false => format!("{described} ({:?})", info.backend),
+    };
+    let software = format!("{:?}", info.device_type) == "Cpu"
+        || ["swiftshader", "llvmpipe", "lavapipe", "software"]
+            .iter()
+            .any(|mark| name.to_lowercase().contains(mark));
+    let opened = Opened {
+        device,
+        kind: Kind::Gpu,
+        notice: software.then(|| "this GPU is played by the CPU; the CPU device is much faster".to_owned()),
+        name,
+    };
+    self_test(&opened).await?;
+    *OPENED.lock().map_err(|error| DeviceError::Lost(error.to_string()))? = Some(opened.clone());
+    Ok(opened)
+}
+
+/// Small products with known answers, through each kernel: drivers that compute wrongly do exist.
+#[cfg(feature = "gpu")]
+async fn self_test(opened: &Opened) -> Result<(), DeviceError> {
+    let matrix = |rows: usize, columns: usize, salt: usize| {
+        let values: Vec<f32> = (0..rows * columns).map(|i| ((i * 7 + salt) % 11) as f32 - 5.0).collect();
+        (values.clone(), Tensor::<2>::from_data(TensorData::new(values, [rows, columns]), &opened.device))
+    };
+    for (m, k, n) in [(5, 8, 12), (3, 7, 5)] {
+        let (a, left) = matrix(m, k, 1);
+        let (b, right) = matrix(k, n, 3);
+        let expected: Vec<f32> = (0..m * n)
+            .map(|i| (0..k).map(|j| a[i / n * k + j] * b[j * n + i % n]).sum())
+            .collect();
+        let found = read(super::product(left.clone(), right.clone())).await?;
+        // The same product with each side lying the other way round in memory.
+        let by_rows = read(super::product(left.clone(), right.clone().transpose().mul_scalar(1.0).transpose())).await?;
+        let by_columns = read(super::product(left.transpose().mul_scalar(1.0).transpose(), right)).await?;
+        for values in [found, by_rows, by_columns] {
+            // Whole numbers this small are exact in f32, in whatever order they are added.
+            if values != expected {
+                return Err(DeviceError::Wrong {
+                    name: opened.name.clone(),
+                    found: format!("{:?}", values.first()),
+                    expected: format!("{:?}", expected.first()),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Waits for a tensor's values, in row-major order. Nothing reads a device in any other way: a synchronous read
+/// panics in the browser.
+///
+/// # Errors
+///
+/// [`DeviceError::Lost`] when the device does not give them.
+pub async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, DeviceError> {
+    tensor
+        .into_data_async()
+        .await
+        .map_err(|error| DeviceError::Lost(error.to_string()))?
+        .convert::<f32>()
+        .try_into_vec::<f32>()
+        .map_err(|error| DeviceError::Lost(format!("{error:?}")))
+}

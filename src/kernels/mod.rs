@@ -1,0 +1,13 @@
+//! Devices and the operations that burn's stock kernels are too slow for. Kernels know no words.
+//!
+//! Each operation is added to burn through its extension point: a launcher over WGSL for the GPU, the CPU
+//! backend's own routine as its twin, and a backward pass. The twins are compared in tests, and a short self-test
+//! runs whenever a GPU is opened (`device`), for a driver that computes wrongly spoils a run in silence.
+
+mod device;
+mod product;
+#[cfg(feature = "gpu")]
+mod product_gpu;
+
+pub use device::{Choice, DeviceError, Kind, Opened, open, read};
+pub use product::product;

@@ -1,0 +1,74 @@
+//! What can be wrong with a model's files.
+
+/// A model, a tokenizer or an adapter that cannot be used; each variant names the part and the remedy.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ModelError {
+    /// A file is not there or cannot be read.
+    #[error("{path}: cannot be read ({cause}); a model folder holds config.json, tokenizer.json and model.safetensors")]
+    Missing {
+        /// The file.
+        path: String,
+        /// The system's own words.
+        cause: String,
+    },
+    /// `config.json` is broken or holds numbers that cannot be.
+    #[error("config.json: {0}")]
+    Config(String),
+    /// The model is of a family this version does not run.
+    #[error("config.json: architecture `{found}` is not known; known are: {known}")]
+    Architecture {
+        /// The architecture named in the file.
+        found: String,
+        /// Those this version runs.
+        known: String,
+    },
+    /// `tokenizer.json` is broken or does not belong to the model.
+    #[error("tokenizer.json: {0}")]
+    Tokenizer(String),
+    /// The safetensors file is broken: truncated, overlapping, too large a header.
+    #[error("safetensors: {0}; download the file again, it may be cut short")]
+    Safetensors(String),
+    /// A tensor the configuration asks for is not in the file.
+    #[error("safetensors: tensor `{0}` is missing; the weights do not belong to this config.json")]
+    TensorMissing(String),
+    /// A tensor has another shape than the configuration says.
+    #[error("safetensors: tensor `{name}` has shape {found:?} where config.json asks for {expected:?}; they are of different models")]
+    Shape {
+        /// The tensor.
+        name: String,
+        /// Its shape in the file.
+        found: Vec<usize>,
+        /// The shape that the configuration implies.
+        expected: Vec<usize>,
+    },
+    /// A tensor is stored in a type that is not read.
+    #[error("safetensors: tensor `{name}` is stored as {dtype}; F32, F16 and BF16 are read")]
+    Dtype {
+        /// The tensor.
+        name: String,
+        /// Its type in the file.
+        dtype: String,
+    },
+    /// A weight is not a finite number.
+    #[error("safetensors: tensor `{0}` holds a value that is no finite number; download the file again")]
+    NotFinite(String),
+    /// An adapter that does not fit the model.
+    #[error("adapter: {0}")]
+    Adapter(String),
+    /// A token id the model does not have.
+    #[error("token id {id} does not exist; the model's ids lie below {size}")]
+    TokenId {
+        /// The id that was asked for.
+        id: u32,
+        /// Entries of the vocabulary.
+        size: usize,
+    },
+    /// More tokens than the model was made for.
+    #[error("{tokens} tokens are more than the model's context of {context}; shorten the text")]
+    Context {
+        /// Tokens that were asked for.
+        tokens: usize,
+        /// The model's longest sequence.
+        context: usize,
+    },
+}

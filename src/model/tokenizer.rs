@@ -1,0 +1,154 @@
+//! Text to token ids and back, and the ChatML frame around turns of a conversation.
+
+use tokenizers::Tokenizer;
+
+use super::ModelError;
+
+/// Who speaks in a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The one who asks.
+    User,
+    /// The model.
+    Assistant,
+}
+
+impl Role {
+    fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Assistant => "assistant",
+        }
+    }
+}
+
+/// One turn of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// Who speaks.
+    pub role: Role,
+    /// What is said; marker tokens inside are read as plain text, never as markers.
+    pub content: String,
+}
+
+/// A tokenizer of the hub's `tokenizer.json` with the ids of the ChatML markers.
+pub struct Vocabulary {
+    tokenizer: Tokenizer,
+    size: usize,
+    start: Option<u32>,
+    end: Option<u32>,
+    newline: Vec<u32>,
+}
+
+const START: &str = "<|im_start|>";
+const END: &str = "<|im_end|>";
+
+impl Vocabulary {
+    /// Reads a `tokenizer.json`.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Tokenizer`] when it is not one.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, ModelError> {
+        let mut tokenizer = Tokenizer::from_bytes(bytes)
+            .map_err(|error| ModelError::Tokenizer(format!("{error}; take the file from the model's own folder")))?;
+        // Lengths are the caller's affair: a limit kept in the file would cut prompts in silence.
+        tokenizer.with_padding(None);
+        tokenizer
+            .with_truncation(None)
+            .map_err(|error| ModelError::Tokenizer(error.to_string()))?;
+        // Text is data: a seed that spells a marker must not become one.
+        tokenizer.set_encode_special_tokens(true);
+        let size = tokenizer.get_vocab_size(true);
+        let mut vocabulary = Self {
+            start: tokenizer.token_to_id(START),
+            end: tokenizer.token_to_id(END),
+            size,
+            tokenizer,
+            newline: Vec::new(),
+        };
+        vocabulary.newline = vocabulary.encode("\n")?;
+        Ok(vocabulary)
+    }
+
+    /// Entries of the vocabulary, markers included.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The id that ends an assistant's turn: `<|im_end|>` where there is one.
+    pub fn end(&self) -> Option<u32> {
+        self.end
+    }
+
+    /// Token ids of a text, without markers.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Tokenizer`] when the tokenizer cannot encode it (a vocabulary without bytes or `<unk>`).
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>, ModelError> {
+        Ok(self
+            .tokenizer
+            .encode_fast(text, false)
+            .map_err(|error| ModelError::Tokenizer(error.to_string()))?
+            .get_ids()
+            .to_vec())
+    }
+
+    /// The text of token ids, markers left out.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Tokenizer`] when the decoder cannot make text of them.
+    pub fn decode(&self, ids: &[u32]) -> Result<String, ModelError> {
+        self.tokenizer
+            .decode(ids, true)
+            .map_err(|error| ModelError::Tokenizer(error.to_string()))
+    }
+
+    /// Token ids of turns in the ChatML frame, followed by the opening of the assistant's turn.
+    ///
+    /// `<|im_start|>role\ncontent<|im_end|>\n` for each turn. A vocabulary without the markers gets plain lines
+    /// `Role: content`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Vocabulary::encode`].
+    pub fn prompt(&self, turns: &[Turn]) -> Result<Vec<u32>, ModelError> {
+        let mut ids = Vec::new();
+        for turn in turns {
+            self.open(turn.role, &mut ids)?;
+            ids.extend(self.encode(&turn.content)?);
+            ids.extend(self.end);
+            ids.extend_from_slice(&self.newline);
+        }
+        self.open(Role::Assistant, &mut ids)?;
+        Ok(ids)
+    }
+
+    /// Token ids of the assistant's answer, its end marker included.
+    ///
+    /// # Errors
+    ///
+    /// As [`Vocabulary::encode`].
+    pub fn answer(&self, text: &str) -> Result<Vec<u32>, ModelError> {
+        let mut ids = self.encode(text)?;
+        match self.end {
+            Some(end) => ids.push(end),
+            None => ids.extend_from_slice(&self.newline),
+        }
+        Ok(ids)
+    }
+
+    fn open(&self, role: Role, ids: &mut Vec<u32>) -> Result<(), ModelError> {
+        match self.start {
+            Some(start) => {
+                ids.push(start);
+                ids.extend(self.encode(role.name())?);
+                ids.extend_from_slice(&self.newline);
+            }
+            None => ids.extend(self.encode(&format!("{}: ", role.name()))?),
+        }
+        Ok(())
+    }
+}

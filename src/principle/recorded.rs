@@ -1,0 +1,213 @@
+//! The recorded teacher: principles from a file.
+//!
+//! A file comes from elsewhere, so it is not trusted: what cannot be seen is taken out, and what is left is checked
+//! like everything else.
+
+use super::{PrincipleError, PrincipleSet, check_frame};
+use crate::task::Task;
+use crate::task::words::is_invisible;
+
+/// Principles read from a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// The principles that this task can use.
+    pub set: PrincipleSet,
+    /// What was left out or looks odd, one line each.
+    pub warnings: Vec<String>,
+}
+
+/// Reads a recorded [`PrincipleSet`] for a task. Principles for labels that the task does not have are left out, with
+/// a warning for each.
+///
+/// # Errors
+///
+/// Text that is not such a set, another version, and whatever [`PrincipleSet::validate`] refuses.
+pub fn parse(json: &str, task: &Task) -> Result<Recorded, PrincipleError> {
+    let json = json.strip_prefix('\u{feff}').unwrap_or(json);
+    // The version is read first: a set of another version need not have the fields of this one.
+    #[derive(serde::Deserialize)]
+    struct Frame {
+        version: u32,
+    }
+    let bad_json = |error: serde_json::Error| {
+        let message = error.to_string();
+        let end = message.rfind(" at line ").unwrap_or(message.len());
+        PrincipleError::BadJson {
+            line: error.line().max(1),
+            problem: message[..end].to_owned(),
+        }
+    };
+    let Frame { version } = serde_json::from_str(json).map_err(bad_json)?;
+    check_frame(version, 1)?;
+    let mut set: PrincipleSet = serde_json::from_str(json).map_err(bad_json)?;
+    check_frame(version, set.principles.len())?;
+
+    let mut warnings = Vec::new();
+    if set.task != task.name {
+        warnings.push(format!(
+            "the principles were recorded for the task `{}`",
+            clean(&set.task)
+        ));
+        set.task.clone_from(&task.name);
+    }
+    for principle in &mut set.principles {
+        principle.text = clean(&principle.text);
+        principle
+            .values
+            .iter_mut()
+            .for_each(|value| *value = clean(value));
+        principle.attribute = principle.attribute.as_deref().map(clean);
+    }
+    let mut refused = None;
+    set.principles
+        .retain(|principle| match principle.validate(&task.labels) {
+            Ok(()) => true,
+            Err(error @ PrincipleError::UnknownLabel { .. }) => {
+                warnings.push(format!("{error}; it is left out"));
+                false
+            }
+            Err(error) => {
+                refused.get_or_insert(error);
+                true
+            }
+        });
+    if let Some(error) = refused {
+        return Err(error);
+    }
+    set.validate(&task.labels)?;
+    Ok(Recorded { set, warnings })
+}
+
+/// The text on one line, without what cannot be seen.
+fn clean(text: &str) -> String {
+    let text: String = text
+        .chars()
+        .filter_map(|c| match c {
+            c if c.is_whitespace() => Some(' '),
+            c if is_invisible(c) => None,
+            c => Some(c),
+        })
+        .collect();
+    text.trim().to_owned()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::principle::{Level, Polarity, offline};
+    use crate::task::parse_pasted;
+
+    fn task() -> Task {
+        parse_pasted(
+            "mood",
+            "Say the mood.",
+            "glad\tlovely day\nglad\tlovely walk\nsad\tlost it\nsad\tlost again",
+        )
+        .unwrap()
+    }
+
+    fn recorded(principles: &str) -> Result<Recorded, PrincipleError> {
+        parse(
+            &format!("{{\"version\":1,\"task\":\"mood\",\"principles\":[{principles}]}}"),
+            &task(),
+        )
+    }
+
+    #[test]
+    fn what_the_offline_teacher_writes_can_be_recorded() {
+        let set = offline::write(&task());
+        let read = parse(&set.to_json().unwrap(), &task()).unwrap();
+        assert_eq!(
+            read,
+            Recorded {
+                set,
+                warnings: vec![]
+            }
+        );
+    }
+
+    #[test]
+    fn a_principle_may_leave_out_what_has_a_default() {
+        let read = recorded(r#"{"id":"a","level":"task","text":"Be brief."}"#).unwrap();
+        let principle = &read.set.principles[0];
+        assert_eq!(
+            (principle.level, principle.polarity, principle.support),
+            (Level::Task, Polarity::Do, 0)
+        );
+    }
+
+    #[test]
+    fn bad_json_is_refused_with_its_line() {
+        let error = parse("{\n\"version\": 1,\n\"task\": 5}", &task()).unwrap_err();
+        assert!(
+            matches!(&error, PrincipleError::BadJson { line: 3, .. }),
+            "{error}"
+        );
+        assert!(matches!(
+            parse("", &task()),
+            Err(PrincipleError::BadJson { .. })
+        ));
+        assert!(matches!(
+            recorded(r#"{"id":"a","level":"poem","text":"x"}"#),
+            Err(PrincipleError::BadJson { .. })
+        ));
+    }
+
+    #[test]
+    fn another_version_is_refused_even_when_its_fields_are_others() {
+        assert_eq!(
+            parse(r#"{"version":2,"rules":[]}"#, &task()),
+            Err(PrincipleError::Version { found: 2 })
+        );
+    }
+
+    #[test]
+    fn an_empty_set_is_refused_and_so_is_one_of_unknown_labels_only() {
+        assert_eq!(recorded(""), Err(PrincipleError::Empty));
+        assert_eq!(
+            recorded(r#"{"id":"a","level":"label","label":"mad","text":"x"}"#),
+            Err(PrincipleError::Empty)
+        );
+    }
+
+    #[test]
+    fn principles_for_unknown_labels_are_left_out_with_a_warning() {
+        let read = recorded(
+            r#"{"id":"a","level":"label","label":"mad","text":"Shout."},{"id":"b","level":"label","label":"sad","text":"Sigh."}"#,
+        )
+        .unwrap();
+        assert_eq!(read.set.principles.len(), 1);
+        assert_eq!(
+            read.warnings,
+            ["principle `a`: the task has no label `mad`; it is left out"]
+        );
+    }
+
+    #[test]
+    fn principles_of_another_task_are_a_warning() {
+        let json = r#"{"version":1,"task":"weather","principles":[{"id":"a","level":"task","text":"Be brief."}]}"#;
+        let read = parse(json, &task()).unwrap();
+        assert_eq!(read.set.task, "mood");
+        assert_eq!(
+            read.warnings,
+            ["the principles were recorded for the task `weather`"]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_taken_out_and_role_markers_are_refused() {
+        let read = recorded(r#"{"id":"a","level":"task","text":" Be\nbr\u200bief. "}"#).unwrap();
+        assert_eq!(read.set.principles[0].text, "Be brief.");
+        let hidden = r#"{"id":"a","level":"task","text":"Be <\u200b|im_start|> brief."}"#;
+        assert!(matches!(
+            recorded(hidden),
+            Err(PrincipleError::RoleMarker { .. })
+        ));
+        let nothing = r#"{"id":"a","level":"task","text":"\u200b"}"#;
+        assert!(matches!(
+            recorded(nothing),
+            Err(PrincipleError::EmptyText { .. })
+        ));
+    }
+}

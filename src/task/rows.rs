@@ -1,0 +1,432 @@
+//! Labelled rows in three formats: JSON lines, CSV with a header, and lines `label<TAB>text`.
+
+use serde_json::Value;
+
+use super::error::{Place, TaskError};
+
+/// The longest text a row may have, in characters.
+pub const MAX_TEXT_CHARS: usize = 20_000;
+
+/// One row as it was written, trimmed; its label is only a name so far.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Row {
+    pub(super) line: usize,
+    pub(super) text: String,
+    pub(super) label: String,
+}
+
+/// Reads all rows; the first line that is not blank decides the format.
+pub(super) fn read(file: &str, text: &str) -> Result<Vec<Row>, TaskError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let Some((first, line)) = lines(text).find(|(_, line)| !line.trim().is_empty()) else {
+        return Ok(Vec::new());
+    };
+    if line.trim_start().starts_with('{') {
+        read_json_lines(file, text)
+    } else if let Some(columns) = Columns::of_header(line) {
+        read_csv(file, text, first, columns)
+    } else if line.contains('\t') {
+        read_tab_lines(file, text)
+    } else {
+        Err(TaskError::UnknownFormat {
+            place: Place::line(file, first),
+        })
+    }
+}
+
+/// The line, counted from 1, on which whatever follows `before` lies.
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) fn line_at(before: &[u8]) -> usize {
+    1 + before.iter().filter(|&&byte| byte == b'\n').count()
+}
+
+fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines()
+        .enumerate()
+        .map(|(index, line)| (index + 1, line))
+}
+
+fn row(file: &str, line: usize, text: &str, label: &str) -> Result<Row, TaskError> {
+    let text = text.trim();
+    let place = || Place::line(file, line);
+    if text.is_empty() {
+        return Err(TaskError::EmptyText { place: place() });
+    }
+    // Bytes are counted first: counting the characters of a huge text is only needed for the message.
+    if text.len() > MAX_TEXT_CHARS {
+        let characters = text.chars().count();
+        if characters > MAX_TEXT_CHARS {
+            return Err(TaskError::TextTooLong {
+                place: place(),
+                characters,
+                limit: MAX_TEXT_CHARS,
+            });
+        }
+    }
+    Ok(Row {
+        line,
+        text: text.to_owned(),
+        label: label.trim().to_owned(),
+    })
+}
+
+fn read_json_lines(file: &str, text: &str) -> Result<Vec<Row>, TaskError> {
+    let mut rows = Vec::new();
+    for (line, content) in lines(text) {
+        if content.trim().is_empty() {
+            continue;
+        }
+        let place = || Place::line(file, line);
+        let value: Value = serde_json::from_str(content).map_err(|error| TaskError::BadJson {
+            place: place(),
+            problem: json_problem(&error),
+        })?;
+        let Value::Object(fields) = value else {
+            return Err(TaskError::UnknownFormat { place: place() });
+        };
+        let text = match fields.get("text") {
+            None | Some(Value::Null) => {
+                return Err(TaskError::MissingField {
+                    place: place(),
+                    field: "text",
+                });
+            }
+            Some(Value::String(text)) => text,
+            Some(_) => return Err(not_text(place(), "text")),
+        };
+        // Data sets often number their labels.
+        let label = match fields.get("label") {
+            None | Some(Value::Null) => {
+                return Err(TaskError::MissingField {
+                    place: place(),
+                    field: "label",
+                });
+            }
+            Some(Value::String(label)) => label.clone(),
+            Some(Value::Number(label)) => label.to_string(),
+            Some(_) => return Err(not_text(place(), "label")),
+        };
+        rows.push(row(file, line, text, &label)?);
+    }
+    Ok(rows)
+}
+
+fn not_text(place: Place, field: &'static str) -> TaskError {
+    TaskError::BadField {
+        place,
+        field,
+        problem: "is not a text; put it in double quotes".to_owned(),
+    }
+}
+
+/// What serde_json says, without its own line number (it would count from the row's start).
+pub(super) fn json_problem(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    match message.rfind(" at line ") {
+        Some(end) => message[..end].to_owned(),
+        None => message,
+    }
+}
+
+fn read_tab_lines(file: &str, text: &str) -> Result<Vec<Row>, TaskError> {
+    let mut rows = Vec::new();
+    for (line, content) in lines(text) {
+        if content.trim().is_empty() {
+            continue;
+        }
+        let Some((label, text)) = content.split_once('\t') else {
+            return Err(TaskError::UnknownFormat {
+                place: Place::line(file, line),
+            });
+        };
+        rows.push(row(file, line, text, label)?);
+    }
+    Ok(rows)
+}
+
+/// Which CSV columns hold what.
+struct Columns {
+    text: usize,
+    label: usize,
+}
+
+impl Columns {
+    fn of_header(line: &str) -> Option<Self> {
+        let records = csv_records(line, 1).ok()?;
+        let find = |name: &str| {
+            records
+                .first()?
+                .1
+                .iter()
+                .position(|field| field.trim().eq_ignore_ascii_case(name))
+        };
+        Some(Self {
+            text: find("text")?,
+            label: find("label")?,
+        })
+    }
+}
+
+fn read_csv(
+    file: &str,
+    text: &str,
+    header: usize,
+    columns: Columns,
+) -> Result<Vec<Row>, TaskError> {
+    let records = csv_records(text, 1).map_err(|(line, problem)| TaskError::BadCsv {
+        place: Place::line(file, line),
+        problem,
+    })?;
+    let mut rows = Vec::new();
+    for (line, fields) in records {
+        if line <= header || fields.iter().all(|field| field.trim().is_empty()) {
+            continue;
+        }
+        let field = |column: usize, field| {
+            fields.get(column).ok_or_else(|| TaskError::MissingField {
+                place: Place::line(file, line),
+                field,
+            })
+        };
+        rows.push(row(
+            file,
+            line,
+            field(columns.text, "text")?,
+            field(columns.label, "label")?,
+        )?);
+    }
+    if rows.iter().any(|row| row.label.is_empty()) {
+        // Most often a text with an unquoted comma; an empty label would only be called unknown.
+        let line = rows
+            .iter()
+            .find(|row| row.label.is_empty())
+            .map_or(header, |row| row.line);
+        return Err(TaskError::MissingField {
+            place: Place::line(file, line),
+            field: "label",
+        });
+    }
+    Ok(rows)
+}
+
+type Records = Vec<(usize, Vec<String>)>;
+
+/// RFC 4180 records, each with the line on which it starts: fields may be quoted, then they may hold commas, line
+/// breaks and doubled quotes. All records must have as many fields as the first one.
+fn csv_records(text: &str, first_line: usize) -> Result<Records, (usize, &'static str)> {
+    let mut records: Records = Vec::new();
+    let mut fields = Vec::new();
+    let mut field = String::new();
+    let (mut line, mut start) = (first_line, first_line);
+    let mut quoted = false;
+    let mut was_quoted = false;
+    let mut characters = text.chars().peekable();
+    loop {
+        let c = characters.next();
+        match c {
+            None if quoted => return Err((start, "a quote is not closed")),
+            Some('"') if quoted => {
+                if characters.next_if_eq(&'"').is_some() {
+                    field.push('"');
+                } else {
+                    quoted = false;
+                }
+            }
+            Some(c) if quoted => {
+                line += usize::from(c == '\n');
+                field.push(c);
+            }
+            Some('"') if field.is_empty() && !was_quoted => {
+                quoted = true;
+                was_quoted = true;
+            }
+            Some('\r') if characters.peek().is_none_or(|&next| next == '\n') => {}
+            Some(',') => {
+                fields.push(std::mem::take(&mut field));
+                was_quoted = false;
+            }
+            None | Some('\n') => {
+                fields.push(std::mem::take(&mut field));
+                let blank = fields.len() == 1 && !was_quoted && fields[0].trim().is_empty();
+                let record = std::mem::take(&mut fields);
+                was_quoted = false;
+                if !blank {
+                    if records
+                        .first()
+                        .is_some_and(|(_, first)| first.len() != record.len())
+                    {
+                        return Err((start, "the row has more or fewer fields than the header"));
+                    }
+                    records.push((start, record));
+                }
+                line += 1;
+                start = line;
+                if c.is_none() {
+                    return Ok(records);
+                }
+            }
+            Some(_) if was_quoted => return Err((line, "there is text after a closing quote")),
+            Some(c) => field.push(c),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn pairs(text: &str) -> Vec<(String, String)> {
+        read("rows", text)
+            .unwrap()
+            .into_iter()
+            .map(|row| (row.label, row.text))
+            .collect()
+    }
+
+    fn pair(label: &str, text: &str) -> (String, String) {
+        (label.to_owned(), text.to_owned())
+    }
+
+    #[test]
+    fn json_lines_are_read_with_a_byte_order_mark_and_windows_line_ends() {
+        let text = "\u{feff}{\"text\":\" a b \",\"label\":\"x\",\"id\":7}\r\n\r\n{\"label\":1,\"text\":\"c\"}\r\n";
+        assert_eq!(pairs(text), [pair("x", "a b"), pair("1", "c")]);
+    }
+
+    #[test]
+    fn bad_json_names_file_and_line() {
+        let error = read(
+            "seeds.jsonl",
+            "{\"text\":\"a\",\"label\":\"x\"}\n{\"text\": oops}",
+        )
+        .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "seeds.jsonl, line 2: not valid JSON (expected value); correct that line"
+        );
+    }
+
+    #[test]
+    fn deeply_nested_json_is_refused_and_does_not_overflow_the_stack() {
+        let deep = format!("{{\"text\":{}", "[".repeat(200_000));
+        assert!(matches!(read("s", &deep), Err(TaskError::BadJson { .. })));
+    }
+
+    #[test]
+    fn a_missing_field_is_named() {
+        let missing = |text| match read("s", text) {
+            Err(TaskError::MissingField { field, .. }) => field,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(missing("{\"label\":\"x\"}"), "text");
+        assert_eq!(missing("{\"text\":\"x\",\"label\":null}"), "label");
+        assert_eq!(missing("text,label\nhello,\n"), "label");
+    }
+
+    #[test]
+    fn a_field_of_another_type_is_refused() {
+        assert!(matches!(
+            read("s", "{\"text\":[1],\"label\":\"x\"}"),
+            Err(TaskError::BadField { field: "text", .. })
+        ));
+    }
+
+    #[test]
+    fn csv_may_quote_commas_quotes_and_line_breaks() {
+        let text = "\nLabel,id,\"text\"\r\nx,1,\"a, \"\"b\"\"\nc\"\r\ny,2,plain \"word\r\n\r\n";
+        assert_eq!(
+            pairs(text),
+            [pair("x", "a, \"b\"\nc"), pair("y", "plain \"word")]
+        );
+    }
+
+    #[test]
+    fn csv_rows_keep_their_line_numbers_after_a_field_with_line_breaks() {
+        let error = read("s.csv", "text,label\n\"a\nb\",x\n ,y\n").unwrap_err();
+        assert_eq!(
+            error,
+            TaskError::EmptyText {
+                place: Place::line("s.csv", 4)
+            }
+        );
+    }
+
+    #[test]
+    fn csv_that_does_not_add_up_is_refused() {
+        for (text, line) in [
+            ("text,label\n\"a,x\n", 2),
+            ("text,label\na,x\na,b,x\n", 3),
+            ("text,label\n\"a\"b,x", 2),
+        ] {
+            match read("s", text) {
+                Err(TaskError::BadCsv { place, .. }) => assert_eq!(place.line, Some(line)),
+                other => panic!("{text:?}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn lines_of_label_and_text_are_read() {
+        assert_eq!(
+            pairs("x\ta b\n\ny\tc\td\n"),
+            [pair("x", "a b"), pair("y", "c\td")]
+        );
+    }
+
+    #[test]
+    fn rows_in_no_known_format_are_refused() {
+        for text in ["just words", "[1, 2]", "x\ta\nno tab here"] {
+            assert!(
+                matches!(read("s", text), Err(TaskError::UnknownFormat { .. })),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_megabyte_in_one_row_is_refused_with_its_line_and_the_limit() {
+        let text = format!(
+            "{{\"text\":\"a\",\"label\":\"x\"}}\n{{\"text\":\"{}\",\"label\":\"x\"}}",
+            "é".repeat(1 << 20)
+        );
+        let error = read("seeds.jsonl", &text).unwrap_err();
+        assert_eq!(
+            error,
+            TaskError::TextTooLong {
+                place: Place::line("seeds.jsonl", 2),
+                characters: 1 << 20,
+                limit: 20_000
+            }
+        );
+        assert!(error.to_string().contains("line 2"));
+        let longest = format!("x\t{}", "é".repeat(20_000));
+        assert!(read("s", &longest).is_ok());
+    }
+
+    #[test]
+    fn random_text_never_panics() {
+        let mut rng = fastrand::Rng::with_seed(3);
+        let pieces = [
+            "\"",
+            ",",
+            "\n",
+            "\r\n",
+            "{",
+            "}",
+            "\t",
+            "text,label\n",
+            "a",
+            "é",
+            "\u{feff}",
+            ":",
+            "\\",
+        ];
+        for _ in 0..3000 {
+            let text: String = (0..rng.usize(0..20))
+                .map(|_| pieces[rng.usize(0..pieces.len())])
+                .collect();
+            let _ = read("s", &text);
+        }
+    }
+}

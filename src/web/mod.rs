@@ -1,0 +1,345 @@
+//! What JavaScript sees: an engine on a device, runs on it, and typed events. It only translates.
+
+mod console;
+mod errors;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use js_sys::{Function, Uint8Array};
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::prelude::*;
+use web_sys::AbortSignal;
+
+use crate::Error;
+use crate::evolve::{self, Cancel, Event, Monitor, Outcome, RowName, Settings, Teacher};
+use crate::kernels::{self, Choice, Opened};
+use crate::model::{Files, Model};
+use crate::task::{self, Task};
+use errors::thrown;
+
+/// Runs once when the module is instantiated.
+#[wasm_bindgen(start)]
+pub fn start() {
+    unsafe extern "C" {
+        fn __wasm_call_ctors();
+    }
+    // A dependency registers itself through constructors. Without this call the linker would wrap every export so
+    // that all of them run again at each call, which takes most of the time of a run.
+    #[expect(unsafe_code, reason = "the linker's own function, called once before anything else")]
+    unsafe {
+        __wasm_call_ctors();
+    }
+    console_error_panic_hook::set_once();
+    console::forward_errors();
+}
+
+/// The knobs of a run that the page has.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct RunOptions {
+    instances: Option<usize>,
+    rounds: Option<usize>,
+    seed: Option<u64>,
+    test_limit: Option<usize>,
+    epochs: Option<usize>,
+    learning_rate: Option<f64>,
+    rows: Option<Vec<RowName>>,
+    principles: Option<String>,
+    teacher: Option<TeacherOptions>,
+}
+
+#[derive(Debug, Deserialize)]
+struct TeacherOptions {
+    url: String,
+    model: String,
+    key: Option<String>,
+}
+
+impl RunOptions {
+    fn settings(self) -> Settings {
+        let standard = Settings::default();
+        Settings {
+            instances: self.instances.unwrap_or(standard.instances),
+            rounds: self.rounds.unwrap_or(standard.rounds),
+            seed: self.seed.unwrap_or(standard.seed),
+            test_limit: self.test_limit.or(standard.test_limit),
+            epochs: self.epochs.unwrap_or(standard.epochs),
+            learning_rate: self.learning_rate.unwrap_or(standard.learning_rate),
+            rows: self.rows.unwrap_or(standard.rows),
+            teacher: match (self.principles, self.teacher) {
+                (Some(text), _) => Teacher::Recorded(text),
+                (None, Some(teacher)) => Teacher::Api {
+                    url: teacher.url,
+                    model: teacher.model,
+                    key: teacher.key.filter(|key| !key.is_empty()),
+                },
+                (None, None) => Teacher::Offline,
+            },
+            ..Settings::default()
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ModelInfo {
+    name: String,
+    parameters: usize,
+    layers: usize,
+    hidden: usize,
+    vocabulary: usize,
+    context: usize,
+    bytes: usize,
+}
+
+#[derive(Serialize)]
+struct TaskSummary<'a> {
+    name: &'a str,
+    instruction: &'a str,
+    labels: &'a [String],
+    seeds: usize,
+    test: usize,
+    per_label: std::collections::BTreeMap<&'a str, usize>,
+    warnings: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Prediction<'a> {
+    label: &'a str,
+    probabilities: std::collections::BTreeMap<&'a str, f32>,
+}
+
+#[derive(Serialize)]
+struct Predictions<'a> {
+    before: Prediction<'a>,
+    after: Option<Prediction<'a>>,
+}
+
+/// Plain objects, as JSON would give them.
+fn plain(value: &impl Serialize) -> Result<JsValue, JsValue> {
+    value
+        .serialize(&serde_wasm_bindgen::Serializer::json_compatible())
+        .map_err(JsValue::from)
+}
+
+/// An open device, with a model once one is loaded and what the last run has made.
+#[wasm_bindgen]
+pub struct Engine {
+    opened: Opened,
+    model: RefCell<Option<Rc<Model>>>,
+    outcome: RefCell<Rc<Outcome>>,
+    running: Cell<bool>,
+}
+
+#[wasm_bindgen]
+impl Engine {
+    /// Opens the device this module was built for.
+    pub async fn open() -> Result<Engine, JsValue> {
+        let choice = if cfg!(feature = "gpu") { Choice::Gpu } else { Choice::Cpu };
+        let opened = kernels::open(choice).await.map_err(|error| thrown(&error.into()))?;
+        Ok(Self {
+            opened,
+            model: RefCell::new(None),
+            outcome: RefCell::new(Rc::new(Outcome::default())),
+            running: Cell::new(false),
+        })
+    }
+
+    /// `webgpu` or `cpu`.
+    #[wasm_bindgen(getter)]
+    pub fn device(&self) -> String {
+        self.opened.kind.name().into()
+    }
+
+    /// The device's name, for people.
+    #[wasm_bindgen(getter)]
+    pub fn device_name(&self) -> String {
+        self.opened.name.clone()
+    }
+
+    /// Something a person should know of the device, such as a GPU that is played by the CPU.
+    #[wasm_bindgen(getter)]
+    pub fn notice(&self) -> Option<String> {
+        self.opened.notice.clone()
+    }
+
+    /// Loads a model from the bytes of its files; it replaces the one before.
+    pub async fn load_model(
+        &self,
+        name: String,
+        config: Vec<u8>,
+        tokenizer: Vec<u8>,
+        weights: Vec<u8>,
+    ) -> Result<JsValue, JsValue> {
+        let files = Files {
+            config: &config,
+            tokenizer: &tokenizer,
+            weights: &weights,
+        };
+        let model = Model::from_files(&name, &files, &self.opened.device).map_err(|error| thrown(&error.into()))?;
+        let shape = model.decoder.config();
+        let info = ModelInfo {
+            name,
+            parameters: shape.parameters(),
+            layers: shape.num_hidden_layers,
+            hidden: shape.hidden_size,
+            vocabulary: shape.vocab_size,
+            context: shape.max_position_embeddings,
+            bytes: weights.len(),
+        };
+        *self.model.borrow_mut() = Some(Rc::new(model));
+        *self.outcome.borrow_mut() = Rc::new(Outcome::default());
+        plain(&info)
+    }
+
+    /// Reads a task without running it.
+    pub fn check_task(&self, task: &str, seeds: &str, test: Option<String>) -> Result<JsValue, JsValue> {
+        let task = read_task(task, seeds, test)?;
+        plain(&TaskSummary {
+            name: &task.name,
+            instruction: &task.instruction,
+            labels: &task.labels,
+            seeds: task.seeds.len(),
+            test: task.test.len(),
+            per_label: task
+                .labels
+                .iter()
+                .map(String::as_str)
+                .zip(task.seeds_per_label())
+                .collect(),
+            warnings: &task.warnings,
+        })
+    }
+
+    /// Runs a task end to end. Events go to `on_event` as they happen; `signal` stops the run.
+    pub async fn run(
+        &self,
+        task: String,
+        seeds: String,
+        test: Option<String>,
+        options: JsValue,
+        on_event: Function,
+        signal: Option<AbortSignal>,
+    ) -> Result<JsValue, JsValue> {
+        let model = self.loaded()?;
+        let task = read_task(&task, &seeds, test)?;
+        let options: Option<RunOptions> = serde_wasm_bindgen::from_value(options)
+            .map_err(|error| thrown(&Error::Setting(format!("options: {error}"))))?;
+        if self.running.replace(true) {
+            return Err(thrown(&Error::Setting("a run is going on; stop it first".into())));
+        }
+        let cancel = Cancel::new();
+        let heard = {
+            let cancel = cancel.clone();
+            Closure::<dyn FnMut()>::new(move || cancel.cancel())
+        };
+        if let Some(signal) = &signal {
+            signal.set_onabort(Some(heard.as_ref().unchecked_ref()));
+            if signal.aborted() {
+                cancel.cancel();
+            }
+        }
+        let mut outcome = Outcome::default();
+        let settings = options.unwrap_or_default().settings();
+        let result = {
+            let send = |event: &Event| {
+                // A listener that throws must not stop the run.
+                if let Ok(value) = plain(event) {
+                    let _ = on_event.call1(&JsValue::NULL, &value);
+                }
+            };
+            let mut monitor = Monitor::new(send, cancel);
+            evolve::run(&model, &self.opened, &task, &settings, &mut monitor, &mut outcome).await
+        };
+        if let Some(signal) = &signal {
+            signal.set_onabort(None);
+        }
+        self.running.set(false);
+        // Kept whether or not the run came to its end: nothing made so far is lost.
+        *self.outcome.borrow_mut() = Rc::new(outcome);
+        match result {
+            Ok(report) => plain(&report),
+            Err(error) => Err(thrown(&error)),
+        }
+    }
+
+    /// The label of a text, by the untouched model and by the student of the last run.
+    pub async fn predict(&self, text: String) -> Result<JsValue, JsValue> {
+        let model = self.loaded()?;
+        let outcome = self.outcome.borrow().clone();
+        let Some(task) = &outcome.task else {
+            return Err(thrown(&Error::Setting("run a task first".into())));
+        };
+        let labelled = |probabilities: Vec<f32>| {
+            let best = (0..probabilities.len())
+                .max_by(|a, b| probabilities[*a].total_cmp(&probabilities[*b]))
+                .unwrap_or_default();
+            Prediction {
+                label: &task.labels[best],
+                probabilities: task.labels.iter().map(String::as_str).zip(probabilities).collect(),
+            }
+        };
+        let before = evolve::predict(&model, task, None, &text)
+            .await
+            .map_err(|error| thrown(&error))?;
+        let after = match &outcome.adapter {
+            Some((_, adapter)) => Some(
+                evolve::predict(&model, task, Some(adapter), &text)
+                    .await
+                    .map_err(|error| thrown(&error))?,
+            ),
+            None => None,
+        };
+        plain(&Predictions {
+            before: labelled(before),
+            after: after.map(labelled),
+        })
+    }
+
+    /// `adapter_config.json` of the adapter trained last.
+    pub async fn adapter_config(&self) -> Result<String, JsValue> {
+        Ok(self.peft().await?.0)
+    }
+
+    /// `adapter_model.safetensors` of the adapter trained last.
+    pub async fn adapter_weights(&self) -> Result<Uint8Array, JsValue> {
+        Ok(Uint8Array::from(&self.peft().await?.1[..]))
+    }
+
+    /// The instances of the last run, refused ones too, one JSON object a line.
+    pub fn instances(&self) -> String {
+        self.outcome
+            .borrow()
+            .instances
+            .iter()
+            .filter_map(|instance| serde_json::to_string(instance).ok())
+            .map(|line| line + "\n")
+            .collect()
+    }
+
+    /// Scores over the vocabulary at every position of a sequence, row after row.
+    pub async fn logits(&self, ids: Vec<u32>) -> Result<Vec<f32>, JsValue> {
+        let model = self.loaded()?;
+        let logits = model.logits(&ids, None).await.map_err(|error| thrown(&error))?;
+        Ok(logits.into_iter().flatten().collect())
+    }
+
+    async fn peft(&self) -> Result<(String, Vec<u8>), JsValue> {
+        let outcome = self.outcome.borrow().clone();
+        match &outcome.adapter {
+            Some((_, adapter)) => adapter.to_peft().await.map_err(|error| thrown(&error)),
+            None => Err(thrown(&Error::Setting("nothing is trained yet; run a task first".into()))),
+        }
+    }
+
+    fn loaded(&self) -> Result<Rc<Model>, JsValue> {
+        self.model
+            .borrow()
+            .clone()
+            .ok_or_else(|| thrown(&Error::Setting("no model is loaded; load one first".into())))
+    }
+}
+
+fn read_task(task: &str, seeds: &str, test: Option<String>) -> Result<Task, JsValue> {
+    task::parse(task, seeds, test.as_deref()).map_err(|error| thrown(&error.into()))
+}

@@ -1,0 +1,269 @@
+//! What transformers and PEFT computed for the tiny model, and the checks that every device has to pass.
+//!
+//! The fixtures lie in `tests/fixtures/tiny-llama-1m`; the numbers are PyTorch's, on the CPU in f32.
+#![allow(clippy::unwrap_used, dead_code)]
+
+use safetensors::SafeTensors;
+use seedbed::generate::{Batch, Sampling};
+use seedbed::kernels::{Opened, read};
+use seedbed::model::{Adapter, Config, Decoder, Files, Input, Model, Weights};
+use seedbed::train::{AdamWConfig, Row, Schedule, Trainer, TrainerConfig};
+use serde_json::Value;
+
+macro_rules! fixture {
+    ($name:literal) => {
+        include_bytes!(concat!("../fixtures/tiny-llama-1m/", $name))
+    };
+}
+
+const CONFIG: &[u8] = fixture!("config.json");
+const TOKENIZER: &[u8] = fixture!("tokenizer.json");
+const WEIGHTS: &[u8] = fixture!("model.safetensors");
+const EXPECTED: &[u8] = fixture!("expected.safetensors");
+const NUMBERS: &[u8] = fixture!("expected.json");
+const INIT: (&[u8], &[u8]) = (
+    fixture!("lora_init/adapter_config.json"),
+    fixture!("lora_init/adapter_model.safetensors"),
+);
+const TRAINED: (&[u8], &[u8]) = (
+    fixture!("lora_sft20/adapter_config.json"),
+    fixture!("lora_sft20/adapter_model.safetensors"),
+);
+
+pub fn model(opened: &Opened) -> Model {
+    let files = Files {
+        config: CONFIG,
+        tokenizer: TOKENIZER,
+        weights: WEIGHTS,
+    };
+    Model::from_files("tiny-llama-1m", &files, &opened.device).unwrap()
+}
+
+pub fn numbers() -> Value {
+    serde_json::from_slice(NUMBERS).unwrap()
+}
+
+fn floats(name: &str) -> Vec<f32> {
+    let tensors = SafeTensors::deserialize(EXPECTED).unwrap();
+    let view = tensors.tensor(name).unwrap();
+    view.data()
+        .chunks_exact(4)
+        .map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()))
+        .collect()
+}
+
+fn integers(name: &str) -> Vec<i32> {
+    let tensors = SafeTensors::deserialize(EXPECTED).unwrap();
+    let view = tensors.tensor(name).unwrap();
+    view.data()
+        .chunks_exact(4)
+        .map(|bytes| i32::from_le_bytes(bytes.try_into().unwrap()))
+        .collect()
+}
+
+fn ids(value: &Value) -> Vec<u32> {
+    value
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|id| id.as_u64().unwrap() as u32)
+        .collect()
+}
+
+fn largest_difference(found: &[f32], expected: &[f32]) -> f32 {
+    assert_eq!(found.len(), expected.len());
+    found
+        .iter()
+        .zip(expected)
+        .map(|(a, b)| if a.is_finite() { (a - b).abs() } else { f32::INFINITY })
+        .fold(0.0, f32::max)
+}
+
+fn rows_of(name: &str, width: usize) -> Vec<Vec<u32>> {
+    integers(name)
+        .chunks(width)
+        .map(|row| row.iter().map(|id| *id as u32).collect())
+        .collect()
+}
+
+async fn logits_of(decoder: &Decoder, sequences: &[Vec<u32>], adapter: Option<&Adapter>) -> Vec<f32> {
+    let input = Input::right_padded(sequences);
+    let hidden = decoder.hidden(&input, adapter, None).unwrap();
+    let [rows, width, size] = hidden.dims();
+    read(decoder.logits(hidden.reshape([rows * width, size]))).await.unwrap()
+}
+
+/// Logits of two sequences of 32 tokens.
+pub async fn logits_equal_transformers(opened: &Opened) {
+    let model = model(opened);
+    let found = logits_of(&model.decoder, &rows_of("fwd.input_ids", 32), None).await;
+    let worst = largest_difference(&found, &floats("fwd.logits"));
+    assert!(worst <= 2e-4, "{worst}");
+}
+
+/// The same weights with Llama 3.1's rotary scaling.
+pub async fn llama3_rope_scaling_equals_transformers(opened: &Opened) {
+    let mut config: Value = serde_json::from_slice(CONFIG).unwrap();
+    config["rope_parameters"] = numbers()["rope_llama3"].clone();
+    let config = Config::from_json(config.to_string().as_bytes()).unwrap();
+    let frequencies: Vec<f32> = config
+        .inverse_frequencies()
+        .unwrap()
+        .iter()
+        .map(|frequency| *frequency as f32)
+        .collect();
+    assert!(largest_difference(&frequencies, &floats("rope_llama3.inv_freq")) <= 1e-6);
+    let decoder = Decoder::load(config, &Weights::parse(WEIGHTS).unwrap(), &opened.device).unwrap();
+    let found = logits_of(&decoder, &rows_of("fwd.input_ids", 32), None).await;
+    let worst = largest_difference(&found, &floats("rope_llama3.logits"));
+    assert!(worst <= 2e-4, "{worst}");
+}
+
+/// A batch of unlike lengths: the last position of each row.
+pub async fn padded_batches_equal_transformers(opened: &Opened) {
+    let model = model(opened);
+    let mask = integers("leftpad.attention_mask");
+    let sequences: Vec<Vec<u32>> = rows_of("leftpad.input_ids", 24)
+        .into_iter()
+        .zip(mask.chunks(24))
+        .map(|(row, mask)| row.into_iter().zip(mask).filter(|(_, m)| **m == 1).map(|(id, _)| id).collect())
+        .collect();
+    assert!(sequences[0].len() != sequences[1].len());
+    let (input, _) = Input::left_padded(&sequences);
+    let hidden = model.decoder.hidden(&input, None, None).unwrap();
+    let [rows, width, size] = hidden.dims();
+    let last = hidden.narrow(1, width - 1, 1).reshape([rows, size]);
+    let found = read(model.decoder.logits(last)).await.unwrap();
+    let worst = largest_difference(&found, &floats("leftpad.logits_last"));
+    assert!(worst <= 2e-4, "{worst}");
+}
+
+/// 64 tokens, each the best, one at a time behind the cache, beside a neighbour of another length.
+pub async fn greedy_tokens_equal_transformers(opened: &Opened) {
+    let model = model(opened);
+    let numbers = numbers();
+    let expected = ids(&numbers["greedy"]["new_ids"]);
+    let prompt = ids(&numbers["greedy"]["prompt_ids"]);
+    let prompts = [prompt[..5].to_vec(), prompt];
+    let mut batch = Batch::start(&model, None, &prompts, expected.len(), Sampling::GREEDY, 0)
+        .await
+        .unwrap();
+    while !batch.is_done() {
+        batch.step().await.unwrap();
+    }
+    let found = &batch.written()[1].ids;
+    let margins = numbers["greedy"]["top1_top2_margin"].as_array().unwrap();
+    for (step, (a, b)) in found.iter().zip(&expected).enumerate() {
+        if a != b {
+            let margin = margins[step].as_f64().unwrap();
+            assert!(margin < 1e-3, "step {step}: {a} for {b}, margin {margin}");
+            return;
+        }
+    }
+    assert_eq!(found.len(), expected.len());
+}
+
+fn batches() -> Vec<Vec<Row>> {
+    let (all_ids, all_labels) = (integers("sft.input_ids"), integers("sft.labels"));
+    all_ids
+        .chunks(4 * 64)
+        .zip(all_labels.chunks(4 * 64))
+        .map(|(batch, labels)| {
+            batch
+                .chunks(64)
+                .zip(labels.chunks(64))
+                .map(|(row, labels)| {
+                    let first = labels.iter().position(|label| *label >= 0).unwrap();
+                    let last = labels.iter().rposition(|label| *label >= 0).unwrap();
+                    Row {
+                        ids: row[..=last].iter().map(|id| *id as u32).collect(),
+                        answer: first,
+                    }
+                })
+                .collect()
+        })
+        .collect()
+}
+
+fn trainer<'a>(model: &'a Model, opened: &Opened) -> Trainer<'a> {
+    let adapter = Adapter::from_peft(INIT.0, INIT.1, model.decoder.config(), &opened.device).unwrap();
+    let config = TrainerConfig {
+        schedule: Schedule::constant(1e-3),
+        optimiser: AdamWConfig {
+            max_grad_norm: None,
+            ..AdamWConfig::default()
+        },
+    };
+    Trainer::new(model, adapter, config)
+}
+
+/// The gradients of the first step: those of every `b` (those of `a` are 0 while `b` is).
+pub async fn first_gradients_equal_pytorch(opened: &Opened) {
+    let model = model(opened);
+    let trainer = trainer(&model, opened);
+    let (_, grads) = trainer.gradients(&batches()[0]).unwrap();
+    let mut compared = 0;
+    for (name, grad) in trainer.adapter().names().iter().zip(grads) {
+        let [rows, columns] = grad.dims();
+        let values = read(grad).await.unwrap();
+        if name.contains("lora_A") {
+            assert!(values.iter().all(|value| *value == 0.0), "{name}");
+            continue;
+        }
+        // Ours lie `[r, out]`, PEFT's `[out, r]`.
+        let turned: Vec<f32> = (0..values.len()).map(|i| values[(i % rows) * columns + i / rows]).collect();
+        let expected = floats(&format!("sft.grad0.{name}"));
+        let largest = expected.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+        let worst = largest_difference(&turned, &expected);
+        assert!(worst <= 1e-3 * largest, "{name}: {worst} of {largest}");
+        compared += 1;
+    }
+    assert_eq!(compared, 4 * 7);
+}
+
+/// Steps of LoRA fine-tuning from a saved start: every loss and every gradient norm.
+pub async fn training_losses_equal_peft(opened: &Opened, steps: usize) {
+    let model = model(opened);
+    let mut trainer = trainer(&model, opened);
+    let numbers = numbers();
+    let expected = numbers["sft"]["loss"].as_array().unwrap();
+    let norms = numbers["sft"]["grad_norm"].as_array().unwrap();
+    let batches = batches();
+    for step in 0..steps.min(expected.len()) {
+        let metrics = trainer.step(&batches[step % batches.len()]).await.unwrap();
+        let (loss, norm) = (expected[step].as_f64().unwrap(), norms[step].as_f64().unwrap());
+        let off = (f64::from(metrics.loss) - loss).abs() / loss;
+        assert!(off <= 0.005, "step {step}: loss {} for {loss}", metrics.loss);
+        let off = (f64::from(metrics.grad_norm) - norm).abs() / norm;
+        assert!(off <= 0.01, "step {step}: gradient norm {} for {norm}", metrics.grad_norm);
+    }
+    if steps < expected.len() {
+        return;
+    }
+    let sequences = rows_of("fwd.input_ids", 32);
+    let found = logits_of(&model.decoder, &sequences, Some(trainer.adapter())).await;
+    let worst = largest_difference(&found, &floats("sft.after.logits"));
+    // Twenty steps of rounding lie between.
+    assert!(worst <= 2e-2, "{worst}");
+}
+
+/// An adapter that PEFT trained gives PEFT's logits here, and is written back byte for byte alike.
+pub async fn adapters_of_peft_load_and_save(opened: &Opened) {
+    let model = model(opened);
+    let config = model.decoder.config();
+    let adapter = Adapter::from_peft(TRAINED.0, TRAINED.1, config, &opened.device).unwrap();
+    let found = logits_of(&model.decoder, &rows_of("fwd.input_ids", 32), Some(&adapter)).await;
+    let worst = largest_difference(&found, &floats("sft.after.logits"));
+    assert!(worst <= 1e-3, "{worst}");
+    let (_, saved) = adapter.to_peft().await.unwrap();
+    let (ours, theirs) = (SafeTensors::deserialize(&saved).unwrap(), SafeTensors::deserialize(TRAINED.1).unwrap());
+    let mut names = theirs.names();
+    names.sort_unstable();
+    let mut found = ours.names();
+    found.sort_unstable();
+    assert_eq!(found, names);
+    for name in names {
+        let (a, b) = (ours.tensor(name).unwrap(), theirs.tensor(name).unwrap());
+        assert_eq!((a.shape(), a.data()), (b.shape(), b.data()), "{name}");
+    }
+}

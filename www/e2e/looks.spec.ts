@@ -1,0 +1,49 @@
+import axe from "axe-core";
+import type { AxeResults } from "axe-core";
+import { expect, SHORT, Studio, test } from "./studio";
+
+for (const colorScheme of ["light", "dark"] as const) {
+  for (const width of [360, 1280]) {
+    test.describe(`at ${width} pixels in ${colorScheme}`, () => {
+      test.use({ colorScheme, viewport: { width, height: 900 } });
+
+      test("the page has no serious barrier and is never wider than the screen", async ({ page }) => {
+        const studio = await Studio.open(page, `device=cpu&rows=untouched,seeds_only&${SHORT}`);
+        await studio.run();
+        await page.evaluate(axe.source);
+        const results = await page.evaluate(() => (globalThis as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run());
+        const serious = results.violations.filter((violation) => ["serious", "critical"].includes(violation.impact ?? ""));
+        expect(serious.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([]);
+        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+      });
+    });
+  }
+}
+
+test("the demo can be played, stopped and played again by keyboard alone", async ({ page }) => {
+  const studio = await Studio.open(page, "device=cpu&instances=3000");
+  for (let presses = 0; presses < 40; presses += 1) {
+    await page.keyboard.press("Tab");
+    if (await studio.play.evaluate((button) => button === document.activeElement)) {
+      break;
+    }
+  }
+  await expect(studio.play).toBeFocused();
+  await page.keyboard.press("Enter");
+  await studio.expectPhase("running");
+  await expect(studio.stop).toBeFocused();
+  await page.keyboard.press("Enter");
+  await studio.expectPhase("stopped", 5000);
+  await expect(studio.play).toBeFocused();
+});
+
+test("the page does not jump while a run fills it", async ({ page }) => {
+  const studio = await Studio.open(page, `device=cpu&${SHORT}`);
+  const places = ["#task", "#principles", "#instances", "#training", "#result", "#try"];
+  const tops = () =>
+    page.evaluate((ids) => ids.map((id) => Math.round(document.querySelector(id)?.getBoundingClientRect().top ?? 0) + Math.round(scrollY)), places);
+  await expect(page.locator("#task-summary li")).toHaveCount(7);
+  const before = await tops();
+  await studio.run();
+  expect(await tops()).toEqual(before);
+});

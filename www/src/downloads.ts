@@ -1,0 +1,37 @@
+/** Files that the visitor takes along. */
+import { strToU8, zipSync } from "fflate";
+import type { InstanceWritten } from "./events";
+import type { AdapterFiles } from "./protocol";
+
+export function adapterZip(adapter: AdapterFiles): Blob {
+  const zip = zipSync({
+    "adapter_config.json": strToU8(adapter.config),
+    "adapter_model.safetensors": [adapter.weights, { level: 0 }],
+  });
+  return new Blob([new Uint8Array(zip)], { type: "application/zip" });
+}
+
+/** The instances as the page saw them; used when the worker that held the engine's own was ended. */
+export function instancesFromEvents(instances: readonly InstanceWritten[]): string {
+  return instances
+    .map(({ text, label, accepted, reason, row, index, principles }) =>
+      JSON.stringify({ text, label, accepted, reason, row, index, principles }),
+    )
+    .join("\n");
+}
+
+export function save(blob: Blob, name: string): void {
+  const address = URL.createObjectURL(blob);
+  const link = document.createElement("a");
+  link.href = address;
+  link.download = name;
+  link.click();
+  // The browser reads the blob after the click has returned.
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+}
+
+/** A file name out of a task's name. */
+export function fileName(task: string, what: string): string {
+  const plain = task.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
+  return `seedbed-${plain === "" ? "task" : plain}-${what}`;
+}

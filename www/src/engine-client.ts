@@ -1,0 +1,137 @@
+/** The page's side of the worker: each call is a promise, and Stop never waits longer than a second. */
+import workerUrl from "./worker/worker.ts?worker&url";
+import type { RunEvent } from "./events";
+import type { CallName, Calls, DeviceChoice, Failure, Message, Request } from "./protocol";
+
+/** How long a run may take to answer Stop before its worker is ended; the page needs the rest of the second to show it. */
+const STOP_PATIENCE_MS = 800;
+
+export interface Listener {
+  event(event: RunEvent): void;
+  loading(done: number, total: number | null): void;
+  notice(code: string, message: string): void;
+}
+
+/** A failed call: `code` for the page, `message` for the person. */
+export class EngineError extends Error {
+  readonly code: string;
+
+  constructor(failure: Failure) {
+    super(failure.message);
+    this.code = failure.code;
+  }
+}
+
+interface Waiting {
+  resolve(output: Calls[CallName]["output"]): void;
+  reject(error: EngineError): void;
+}
+
+export class EngineClient {
+  private worker: Worker | null = null;
+  private waiting = new Map<number, Waiting>();
+  private lastId = 0;
+  private device: DeviceChoice = "auto";
+
+  constructor(private readonly listener: Listener) {}
+
+  /** Starts a worker on the device; a worker that is already there is ended. */
+  open(device: DeviceChoice): Promise<Calls["open"]["output"]> {
+    this.device = device;
+    this.end({ code: "cancelled", message: "The engine is started anew." });
+    const worker = startWorker();
+    worker.addEventListener("message", (message: MessageEvent<Message>) => this.receive(message.data));
+    worker.addEventListener("error", (event) => {
+      event.preventDefault();
+      this.failAll({ code: "device", message: `The engine's worker failed (${event.message || "it could not be loaded"}); reload the page.` });
+    });
+    this.worker = worker;
+    return this.call("open", { base: document.baseURI, device });
+  }
+
+  /** Starts the engine again on the same device, as after a crash. */
+  reopen(): Promise<Calls["open"]["output"]> {
+    return this.open(this.device);
+  }
+
+  call<K extends CallName>(name: K, input: Calls[K]["input"]): Promise<Calls[K]["output"]> {
+    const { worker } = this;
+    if (worker === null) {
+      return Promise.reject(new EngineError({ code: "device", message: "The engine is not open; reload the page." }));
+    }
+    const id = ++this.lastId;
+    return new Promise((resolve, reject) => {
+      this.waiting.set(id, { resolve: resolve as Waiting["resolve"], reject });
+      worker.postMessage({ call: name, id, ...input } as Request);
+    });
+  }
+
+  /**
+   * Stops the run. A worker that is deep in a computation may not hear it in time; then it is ended, and `open` has to be
+   * called again. Says whether the worker is still there.
+   */
+  async stop(run: Promise<unknown>): Promise<"stopped" | "ended"> {
+    void this.call("stop", {}).catch(() => undefined);
+    const settled = run.then(
+      () => "stopped" as const,
+      () => "stopped" as const,
+    );
+    const patience = new Promise<"ended">((resolve) => setTimeout(() => resolve("ended"), STOP_PATIENCE_MS));
+    const outcome = await Promise.race([settled, patience]);
+    if (outcome === "ended") {
+      this.end({ code: "cancelled", message: "Stopped." });
+    }
+    return outcome;
+  }
+
+  private end(failure: Failure): void {
+    this.worker?.terminate();
+    this.worker = null;
+    this.failAll(failure);
+  }
+
+  private failAll(failure: Failure): void {
+    const waiting = [...this.waiting.values()];
+    this.waiting.clear();
+    for (const call of waiting) {
+      call.reject(new EngineError(failure));
+    }
+  }
+
+  private receive(message: Message): void {
+    switch (message.type) {
+      case "event":
+        return this.listener.event(message.event);
+      case "loading":
+        return this.listener.loading(message.done, message.total);
+      case "notice":
+        return this.listener.notice(message.code, message.message);
+      case "answer":
+        this.take(message.id)?.resolve(message.output);
+        return;
+      case "failure":
+        this.take(message.id)?.reject(new EngineError(message.failure));
+    }
+  }
+
+  private take(id: number): Waiting | undefined {
+    const waiting = this.waiting.get(id);
+    this.waiting.delete(id);
+    return waiting;
+  }
+}
+
+/**
+ * A worker loaded from a network address answers to the rules of that response, not to the page's. One started from a
+ * blob inherits the page's Content-Security-Policy, so that the worker too can reach nothing but the page's own origin.
+ */
+function startWorker(): Worker {
+  const address = new URL(workerUrl, document.baseURI).href;
+  const blob = URL.createObjectURL(new Blob([`import ${JSON.stringify(address)};`], { type: "text/javascript" }));
+  const worker = new Worker(blob, { type: "module", name: "seedbed-engine" });
+  // The address must live until the worker has read it, which its first message or error shows.
+  const forget = () => URL.revokeObjectURL(blob);
+  worker.addEventListener("message", forget, { once: true });
+  worker.addEventListener("error", forget, { once: true });
+  return worker;
+}

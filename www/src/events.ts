@@ -1,0 +1,131 @@
+/** What a run says while it works: the same records in the worker's messages, in the run's log and in the shell. */
+
+export type RowName = "untouched" | "seeds_only" | "direct" | "psi";
+export type Stage = "principles" | "warm_up" | "generate" | "train" | "evaluate";
+
+/** All from 0 to 1; `low` and `high` are the 95 % interval of the accuracy on `n` test rows. */
+export interface Metrics {
+  accuracy: number;
+  macro_f1: number;
+  low: number;
+  high: number;
+  n: number;
+}
+
+export interface Principle {
+  id: string;
+  level: "task" | "label" | "instance";
+  label?: string | null;
+  attribute?: string | null;
+  values?: string[];
+  text: string;
+  polarity: "do" | "avoid";
+  support: number;
+}
+
+export interface Report {
+  task: string;
+  model: string;
+  device: string;
+  seed: number;
+  recipe: "psi";
+  rows: Partial<Record<RowName, Metrics>>;
+  instances: { generated: number; accepted: number; refused: Record<string, number> };
+  teacher: { kind: "offline" | "recorded" | "api"; requests: number; bytes: number };
+  seconds: Record<string, number>;
+}
+
+export interface RunStarted {
+  type: "run_started";
+  task: string;
+  model: string;
+  device: string;
+  seed: number;
+  recipe: "psi";
+  labels: string[];
+  seeds: number;
+  test: number;
+  warnings: string[];
+}
+
+export interface StageStarted {
+  type: "stage_started";
+  stage: Stage;
+  row: RowName | null;
+  total: number;
+  unit: "rows" | "steps" | "instances" | "principles";
+}
+
+export interface Progress {
+  type: "progress";
+  stage: Stage;
+  row: RowName | null;
+  done: number;
+  total: number;
+  seconds_left: number | null;
+  /** Part of the whole run that is done, 0 to 1. */
+  overall: number;
+}
+
+export interface StageFinished {
+  type: "stage_finished";
+  stage: Stage;
+  row: RowName | null;
+  seconds: number;
+}
+
+export interface PrincipleWritten {
+  type: "principle";
+  principle: Principle;
+}
+
+export interface InstanceWritten {
+  type: "instance";
+  row: RowName;
+  index: number;
+  label: string;
+  text: string;
+  accepted: boolean;
+  /** Why it was refused, in words. */
+  reason: string | null;
+  /** The word the refusal is counted under. */
+  refusal?: string | null;
+  /** Ids of the principles it was written from. */
+  principles: string[];
+}
+
+export interface TrainStep {
+  type: "train_step";
+  /** `null` while the writer is warmed up, which belongs to no row. */
+  row: RowName | null;
+  step: number;
+  total: number;
+  loss: number;
+  learning_rate: number;
+  grad_norm: number;
+  num_tokens: number;
+}
+
+export interface RowFinished {
+  type: "row_finished";
+  row: RowName;
+  metrics: Metrics;
+  /** Counts as `[gold][predicted]`. */
+  confusion: number[][];
+}
+
+export interface Finished {
+  type: "finished";
+  report: Report;
+}
+
+export type RunEvent =
+  | RunStarted
+  | StageStarted
+  | Progress
+  | StageFinished
+  | PrincipleWritten
+  | InstanceWritten
+  | TrainStep
+  | RowFinished
+  | Finished;

@@ -1,0 +1,89 @@
+/** Puts the page together. */
+import "./style/base.css";
+import "./style/layout.css";
+import "./style/places.css";
+import { OWN_TASK, readSettings, writeSettings } from "./settings";
+import { Store } from "./state";
+import { Studio } from "./studio";
+import { BUNDLED } from "./task/bundled";
+import { Header } from "./ui/header";
+import { InstancesPlace } from "./ui/instances";
+import { KeepPlace } from "./ui/keep";
+import { PrinciplesPlace } from "./ui/principles";
+import { ResultPlace } from "./ui/result";
+import { RunBar } from "./ui/run-bar";
+import { SettingsPlace } from "./ui/settings";
+import { TaskPlace } from "./ui/task";
+import { TrainingPlace } from "./ui/training";
+import { TryPlace } from "./ui/try";
+
+/** Typing is checked once it pauses. */
+const CHECK_AFTER_MS = 350;
+
+const store = new Store(readSettings(location.search, BUNDLED.map((task) => task.name)));
+const task = new TaskPlace({ chosen: choose, edited: checkSoon });
+const studio = new Studio(store, () => task.ownTask());
+const settings = new SettingsPlace(store.state.settings, (changed) => {
+  const device = store.state.settings.device;
+  apply(changed);
+  if (changed.device !== undefined && changed.device !== device) {
+    void studio.open(changed.device);
+  }
+});
+const runBar = new RunBar(() => void play(), () => void studio.stop());
+
+const places = [
+  new Header(() => void studio.forget()),
+  task,
+  settings,
+  runBar,
+  new PrinciplesPlace(),
+  new InstancesPlace(),
+  new TrainingPlace(),
+  new ResultPlace(),
+  new TryPlace((text) => studio.client.call("predict", { text })),
+  new KeepPlace(studio.client, store),
+];
+store.subscribe((state) => {
+  for (const place of places) {
+    place.draw(state);
+  }
+});
+void studio.open(store.state.settings.device);
+
+function choose(name: string): void {
+  apply({ task: name });
+  store.update((state) => {
+    state.summary = null;
+    state.taskError = null;
+  });
+  void studio.check();
+  if (name === OWN_TASK) {
+    // The fields are shown by the next drawing; only then can one of them take the focus.
+    setTimeout(() => task.focusOwn(), 100);
+  }
+}
+
+async function play(): Promise<void> {
+  if (settings.read() === null) {
+    return;
+  }
+  await studio.play();
+  if (store.state.taskError !== null) {
+    task.focusOwn();
+  }
+}
+
+/** Takes changed settings into the state and into the address, which can then be shared. */
+function apply(changed: Partial<typeof store.state.settings>): void {
+  store.update((state) => Object.assign(state.settings, changed));
+  history.replaceState(null, "", location.pathname + writeSettings(store.state.settings));
+}
+
+let planned: ReturnType<typeof setTimeout> | undefined;
+
+function checkSoon(): void {
+  clearTimeout(planned);
+  store.update(() => undefined);
+  planned = setTimeout(() => void studio.check(), CHECK_AFTER_MS);
+}

@@ -1,0 +1,90 @@
+/** The language of page and worker: one union for requests, one for messages. */
+import type { Report, RowName, RunEvent } from "./events";
+
+export type DeviceChoice = "auto" | "webgpu" | "cpu";
+
+/** A task as three texts, in the layout of a task folder. Without test rows the engine holds a part of the seeds out. */
+export interface TaskFiles {
+  task: string;
+  seeds: string;
+  test?: string;
+}
+
+export interface TaskSummary {
+  name: string;
+  instruction: string;
+  labels: string[];
+  seeds: number;
+  test: number;
+  per_label: Record<string, number>;
+  warnings: string[];
+}
+
+export interface RunOptions {
+  instances?: number;
+  rounds?: number;
+  seed?: number;
+  test_limit?: number;
+  epochs?: number;
+  rows?: RowName[];
+}
+
+export interface Prediction {
+  label: string;
+  probabilities: Record<string, number>;
+}
+
+export interface BeforeAfter {
+  before: Prediction;
+  after: Prediction | null;
+}
+
+export interface OpenedEngine {
+  device: "webgpu" | "cpu";
+  name: string;
+  /** What a person should know about the choice of the device, if anything. */
+  notice: string | null;
+}
+
+export interface AdapterFiles {
+  config: string;
+  weights: Uint8Array;
+}
+
+/** What earlier runs take of this browser's own storage. */
+export interface Kept {
+  runs: number;
+  bytes: number;
+}
+
+/** Every call of the worker: what it is given, and what it answers. */
+export interface Calls {
+  open: { input: { base: string; device: DeviceChoice }; output: OpenedEngine };
+  check: { input: { files: TaskFiles }; output: TaskSummary };
+  run: { input: { files: TaskFiles; options: RunOptions; model: string }; output: Report };
+  stop: { input: Record<never, never>; output: null };
+  predict: { input: { text: string }; output: BeforeAfter };
+  adapter: { input: Record<never, never>; output: AdapterFiles };
+  instances: { input: Record<never, never>; output: string };
+  kept: { input: Record<never, never>; output: Kept };
+  forget: { input: Record<never, never>; output: Kept };
+}
+
+export type CallName = keyof Calls;
+
+/** From the page to the worker. */
+export type Request = { [K in CallName]: { call: K; id: number } & Calls[K]["input"] }[CallName];
+
+/** An error that crosses the border: a code for the page, one line for the person. */
+export interface Failure {
+  code: string;
+  message: string;
+}
+
+/** From the worker to the page. */
+export type Message =
+  | { type: "answer"; id: number; output: Calls[CallName]["output"] }
+  | { type: "failure"; id: number; failure: Failure }
+  | { type: "loading"; part: string; done: number; total: number | null }
+  | { type: "notice"; code: string; message: string }
+  | { type: "event"; event: RunEvent };

@@ -1,0 +1,104 @@
+/** What the page knows of a run: everything it shows is read off the events. */
+import type { InstanceWritten, Metrics, Principle, Report, RowName, RunEvent, RunStarted, Stage, TrainStep } from "./events";
+
+export type Phase = "idle" | "loading" | "running" | "stopping" | "stopped" | "finished" | "failed";
+
+/** What a training step belongs to: a row, or the warm-up before them. */
+export type Trained = Exclude<RowName, "untouched"> | "warm_up";
+
+export function trainedBy(step: TrainStep): Trained {
+  return step.row === null || step.row === "untouched" ? "warm_up" : step.row;
+}
+
+export interface StageNow {
+  stage: Stage;
+  row: RowName | null;
+  done: number;
+  total: number;
+}
+
+export interface RowResult {
+  metrics: Metrics;
+  confusion: number[][];
+}
+
+export interface RunView {
+  /** Grows by one with each run, so that a place knows when to start afresh. */
+  run: number;
+  phase: Phase;
+  loading: { done: number; total: number | null } | null;
+  started: RunStarted | null;
+  stage: StageNow | null;
+  /** How often each stage has come to its end; some come once for each row. */
+  stagesDone: Partial<Record<Stage, number>>;
+  overall: number;
+  secondsLeft: number | null;
+  principles: Principle[];
+  instances: InstanceWritten[];
+  steps: Partial<Record<Trained, TrainStep[]>>;
+  lastStep: TrainStep | null;
+  rows: Partial<Record<RowName, RowResult>>;
+  report: Report | null;
+  error: string | null;
+}
+
+export function emptyRun(run: number): RunView {
+  return {
+    run,
+    phase: "idle",
+    loading: null,
+    started: null,
+    stage: null,
+    stagesDone: {},
+    overall: 0,
+    secondsLeft: null,
+    principles: [],
+    instances: [],
+    steps: {},
+    lastStep: null,
+    rows: {},
+    report: null,
+    error: null,
+  };
+}
+
+/** Takes one event into the view. */
+export function take(view: RunView, event: RunEvent): void {
+  switch (event.type) {
+    case "run_started":
+      view.started = event;
+      view.loading = null;
+      if (view.phase === "loading") {
+        view.phase = "running";
+      }
+      return;
+    case "stage_started":
+      view.stage = { stage: event.stage, row: event.row, done: 0, total: event.total };
+      return;
+    case "progress":
+      view.stage = { stage: event.stage, row: event.row, done: event.done, total: event.total };
+      view.overall = Math.max(view.overall, event.overall);
+      view.secondsLeft = event.seconds_left;
+      return;
+    case "stage_finished":
+      view.stagesDone[event.stage] = (view.stagesDone[event.stage] ?? 0) + 1;
+      return;
+    case "principle":
+      view.principles.push(event.principle);
+      return;
+    case "instance":
+      view.instances.push(event);
+      return;
+    case "train_step":
+      (view.steps[trainedBy(event)] ??= []).push(event);
+      view.lastStep = event;
+      return;
+    case "row_finished":
+      view.rows[event.row] = { metrics: event.metrics, confusion: event.confusion };
+      return;
+    case "finished":
+      view.report = event.report;
+      view.overall = 1;
+      view.secondsLeft = 0;
+  }
+}

@@ -1,0 +1,64 @@
+/** The page's one state, and who wants to know when it changed. */
+import type { Calls, OpenedEngine, TaskSummary } from "./protocol";
+import { emptyRun, type RunView } from "./run-view";
+import type { Settings } from "./settings";
+
+export interface State {
+  settings: Settings;
+  engine: OpenedEngine | null;
+  engineError: string | null;
+  notices: { code: string; message: string }[];
+  summary: TaskSummary | null;
+  taskError: string | null;
+  run: RunView;
+  /** The engine holds what the last run made (its worker was not ended). */
+  engineHasRun: boolean;
+  kept: Calls["kept"]["output"] | null;
+}
+
+/** Changes arrive by the hundred; the places are drawn again at most this often. */
+const DRAW_EVERY_MS = 50;
+
+export class Store {
+  readonly state: State;
+  private readonly listeners: ((state: State) => void)[] = [];
+  private planned: ReturnType<typeof setTimeout> | null = null;
+
+  constructor(settings: Settings) {
+    this.state = {
+      settings,
+      engine: null,
+      engineError: null,
+      notices: [],
+      summary: null,
+      taskError: null,
+      run: emptyRun(0),
+      engineHasRun: false,
+      kept: null,
+    };
+  }
+
+  subscribe(listener: (state: State) => void): void {
+    this.listeners.push(listener);
+    listener(this.state);
+  }
+
+  update(change: (state: State) => void): void {
+    change(this.state);
+    if (this.planned === null) {
+      // A timer, not an animation frame: those stand still in a hidden tab, and the title shows the progress there.
+      this.planned = setTimeout(() => this.draw(), DRAW_EVERY_MS);
+    }
+  }
+
+  /** Shows the state as it is now, without waiting for the next drawing. */
+  draw(): void {
+    if (this.planned !== null) {
+      clearTimeout(this.planned);
+      this.planned = null;
+    }
+    for (const listener of this.listeners) {
+      listener(this.state);
+    }
+  }
+}

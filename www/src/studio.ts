@@ -1,0 +1,199 @@
+/** What the page does: opens the engine, checks the task, runs, stops. The places only show and ask. */
+import { EngineClient, EngineError } from "./engine-client";
+import type { RunEvent } from "./events";
+import type { DeviceChoice, TaskFiles } from "./protocol";
+import { emptyRun, take } from "./run-view";
+import { OWN_TASK, toRunOptions } from "./settings";
+import type { State, Store } from "./state";
+import { fetchBundled, MODEL } from "./task/bundled";
+import { NO_SEEDS, ownFiles, type OwnTask, ownWords } from "./task/own";
+
+export class Studio {
+  readonly client: EngineClient;
+  private running: Promise<unknown> | null = null;
+  private checks = 0;
+
+  constructor(
+    private readonly store: Store,
+    private readonly ownTask: () => OwnTask,
+  ) {
+    this.client = new EngineClient({
+      event: (event) => store.update((state) => this.take(state, event)),
+      loading: (done, total) => store.update(({ run }) => void (run.loading = { done, total })),
+      notice: (code, message) => store.update(({ notices }) => void notices.push({ code, message })),
+    });
+  }
+
+  private take(state: State, event: RunEvent): void {
+    take(state.run, event);
+    if (event.type === "run_started" && state.summary !== null) {
+      // Only the run itself knows which rows it held out or left out.
+      state.summary = { ...state.summary, warnings: event.warnings };
+    }
+  }
+
+  /** Opens the engine on the device and checks the chosen task with it. */
+  async open(device: DeviceChoice): Promise<void> {
+    this.store.update((state) => {
+      state.engine = null;
+      state.engineError = null;
+      state.engineHasRun = false;
+    });
+    try {
+      const engine = await this.client.open(device);
+      this.store.update((state) => void (state.engine = engine));
+      await this.check();
+      await this.countKept();
+    } catch (thrown) {
+      if (!wasCancelled(thrown)) {
+        this.store.update((state) => void (state.engineError = messageOf(thrown)));
+      }
+    }
+  }
+
+  /** Checks the chosen task and shows what is in it, or the one line that is wrong. Says whether it can be run. */
+  async check(): Promise<TaskFiles | null> {
+    const check = ++this.checks;
+    const own = this.store.state.settings.task === OWN_TASK;
+    if (own && this.ownTask().seeds.trim() === "") {
+      this.store.update((state) => {
+        state.summary = null;
+        state.taskError = null;
+      });
+      return null;
+    }
+    try {
+      const files = await this.files();
+      const summary = await this.client.call("check", { files });
+      if (check === this.checks) {
+        this.store.update((state) => {
+          state.summary = summary;
+          state.taskError = null;
+        });
+      }
+      return files;
+    } catch (thrown) {
+      if (check === this.checks && !wasCancelled(thrown)) {
+        this.store.update((state) => {
+          state.summary = null;
+          state.taskError = own ? ownWords(messageOf(thrown)) : messageOf(thrown);
+        });
+      }
+      return null;
+    }
+  }
+
+  /** Says why the chosen task cannot be run when it cannot. */
+  async play(): Promise<void> {
+    const { state } = this.store;
+    if (this.running !== null || state.engine === null) {
+      return;
+    }
+    if (state.settings.task === OWN_TASK && this.ownTask().seeds.trim() === "") {
+      this.store.update((now) => void (now.taskError = NO_SEEDS));
+      return;
+    }
+    this.store.update((now) => {
+      now.run = emptyRun(now.run.run + 1);
+      now.run.phase = "loading";
+      now.notices = [];
+    });
+    const run = this.checkAndRun();
+    this.running = run;
+    await run;
+    this.running = null;
+    await this.countKept();
+  }
+
+  async stop(): Promise<void> {
+    if (this.running === null) {
+      return;
+    }
+    this.store.update(({ run }) => void (run.phase = "stopping"));
+    const outcome = await this.client.stop(this.running);
+    if (outcome === "ended") {
+      this.store.update((state) => void (state.engineHasRun = false));
+      await this.reopen();
+    }
+  }
+
+  async forget(): Promise<void> {
+    const kept = await this.client.call("forget", {});
+    this.store.update((state) => void (state.kept = kept));
+  }
+
+  private async files(): Promise<TaskFiles> {
+    const { task } = this.store.state.settings;
+    return task === OWN_TASK ? ownFiles(this.ownTask()) : fetchBundled(task);
+  }
+
+  /** Ends in a phase, never in an exception. */
+  private async checkAndRun(): Promise<void> {
+    const files = await this.check();
+    if (files === null) {
+      this.store.update(({ run }) => void (run.phase = run.phase === "stopping" ? "stopped" : "idle"));
+      return;
+    }
+    if (this.store.state.run.phase === "stopping") {
+      this.store.update(({ run }) => void (run.phase = "stopped"));
+      return;
+    }
+    const options = toRunOptions(this.store.state.settings);
+    try {
+      const report = await this.client.call("run", { files, options, model: MODEL });
+      this.store.update((state) => {
+        state.run.report = report;
+        state.run.overall = 1;
+        state.run.phase = "finished";
+        state.engineHasRun = true;
+      });
+    } catch (thrown) {
+      const cancelled = wasCancelled(thrown);
+      this.store.update((state) => {
+        state.run.phase = cancelled ? "stopped" : "failed";
+        state.run.error = cancelled ? null : messageOf(thrown);
+        state.engineHasRun = state.run.started !== null;
+      });
+      // Stop promises a second, so nothing is put off.
+      this.store.draw();
+      if (isCrash(thrown)) {
+        await this.reopen();
+      }
+    }
+  }
+
+  /** A worker that was ended or has crashed is replaced; what the page has streamed stays. */
+  private async reopen(): Promise<void> {
+    this.store.update((state) => {
+      state.engine = null;
+      state.engineHasRun = false;
+    });
+    try {
+      const engine = await this.client.reopen();
+      this.store.update((state) => void (state.engine = engine));
+    } catch (thrown) {
+      this.store.update((state) => void (state.engineError = messageOf(thrown)));
+    }
+  }
+
+  private async countKept(): Promise<void> {
+    const kept = await this.client.call("kept", {}).catch(() => null);
+    this.store.update((state) => void (state.kept = kept));
+  }
+}
+
+function wasCancelled(thrown: unknown): boolean {
+  return thrown instanceof EngineError && thrown.code === "cancelled";
+}
+
+/** After a trap the wasm memory cannot be trusted any more. */
+function isCrash(thrown: unknown): boolean {
+  return thrown instanceof EngineError && ["RuntimeError", "RangeError", "device"].includes(thrown.code);
+}
+
+function messageOf(thrown: unknown): string {
+  if (thrown instanceof EngineError && thrown.code === "RuntimeError") {
+    return `The engine stopped unexpectedly (${thrown.message}) and was started anew; try fewer instances, or another device.`;
+  }
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

@@ -1,0 +1,34 @@
+/** What is always true: the device, what left the tab, and notices that a person should read. */
+import type { State } from "../state";
+import { bytes, plural } from "../words";
+import { byId, make, setText } from "./dom";
+
+export class Header {
+  private readonly chip = byId("device-chip", HTMLLIElement);
+  private readonly device = byId("device", HTMLSpanElement);
+  private readonly left = byId("bytes-left", HTMLElement);
+  private readonly notices = byId("notices", HTMLDivElement);
+  private readonly kept = byId("kept", HTMLSpanElement);
+  private readonly forget = byId("forget", HTMLButtonElement);
+  private shown = "";
+
+  constructor(onForget: () => void) {
+    this.forget.addEventListener("click", onForget);
+  }
+
+  draw(state: State): void {
+    const { engine } = state;
+    this.chip.dataset.device = engine?.device ?? "none";
+    setText(this.device, engine?.name ?? (state.engineError === null ? "Looking for a device …" : "No device"));
+    setText(this.left, bytes(state.run.report?.teacher.bytes ?? 0));
+    const messages = [engine?.notice ?? null, ...state.notices.map((notice) => notice.message)].filter((text) => text !== null);
+    if (messages.join("\n") !== this.shown) {
+      this.shown = messages.join("\n");
+      this.notices.replaceChildren(...messages.map((text) => make("p", { class: "notice" }, text)));
+    }
+    const runs = state.kept?.runs ?? 0;
+    const size = bytes(state.kept?.bytes ?? 0);
+    setText(this.kept, runs === 0 ? "No runs stored in this browser." : `${plural(runs, "run")} stored in this browser (${size}).`);
+    this.forget.hidden = runs === 0;
+  }
+}

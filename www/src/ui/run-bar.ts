@@ -1,0 +1,112 @@
+/** Play, Stop, and how far the run is. */
+import type { RowName, Stage } from "../events";
+import type { State } from "../state";
+import { bytes, STAGE_TITLES, STAGES, stageWords, timeLeft } from "../words";
+import { byId, make, setText, showError } from "./dom";
+import { isBusy } from "./task";
+
+export class RunBar {
+  private readonly play = byId("play", HTMLButtonElement);
+  private readonly stop = byId("stop", HTMLButtonElement);
+  private readonly words = byId("stage-words", HTMLSpanElement);
+  private readonly left = byId("time-left", HTMLSpanElement);
+  private readonly overall = byId("overall", HTMLProgressElement);
+  private readonly error = byId("run-error", HTMLParagraphElement);
+  private readonly spoken = byId("spoken", HTMLParagraphElement);
+  private readonly steps = STAGES.map((stage) => ({ stage, item: make("li", {}, STAGE_TITLES[stage]) }));
+
+  constructor(onPlay: () => void, onStop: () => void) {
+    this.play.addEventListener("click", onPlay);
+    this.stop.addEventListener("click", onStop);
+    byId("steps", HTMLOListElement).append(...this.steps.map((step) => step.item));
+  }
+
+  draw(state: State): void {
+    const { run } = state;
+    const busy = isBusy(state);
+    document.documentElement.dataset.phase = run.phase;
+    this.setDisabled(this.play, busy || state.engine === null, this.stop);
+    this.setDisabled(this.stop, !busy || run.phase === "stopping", this.play);
+    setText(this.words, wordsOf(state));
+    setText(this.left, run.phase === "running" && run.secondsLeft !== null ? timeLeft(run.secondsLeft) : "");
+    this.drawOverall(state);
+    showError(this.error, run.error ?? state.engineError);
+    for (const { stage, item } of this.steps) {
+      const now = busy && run.stage?.stage === stage;
+      const done = run.phase === "finished" || (run.stagesDone[stage] ?? 0) >= timesOf(stage, state.settings.rows);
+      item.dataset.state = now ? "now" : done ? "done" : "";
+      item.toggleAttribute("aria-current", now);
+    }
+    setText(this.spoken, spokenOf(state));
+    document.title = run.phase === "running" ? `${Math.floor(run.overall * 100)} % · Seedbed` : "Seedbed";
+  }
+
+  /** Disabling the button that has the keyboard's focus would lose it, so it moves to the other one. */
+  private setDisabled(button: HTMLButtonElement, disabled: boolean, other: HTMLButtonElement): void {
+    const focused = document.activeElement === button;
+    button.disabled = disabled;
+    if (disabled && focused) {
+      other.disabled = false;
+      other.focus();
+    }
+  }
+
+  private drawOverall(state: State): void {
+    const { phase, overall, loading } = state.run;
+    if (phase === "loading" && loading === null) {
+      this.overall.removeAttribute("value");
+    } else {
+      this.overall.value = phase === "loading" ? 0 : overall;
+    }
+  }
+}
+
+/** How often a stage comes in a run over these rows. */
+function timesOf(stage: Stage, rows: readonly RowName[]): number {
+  switch (stage) {
+    case "generate":
+      return Math.max(1, rows.filter((row) => row === "direct" || row === "psi").length);
+    case "train":
+      return Math.max(1, rows.filter((row) => row !== "untouched").length);
+    case "evaluate":
+      return rows.length;
+    default:
+      return 1;
+  }
+}
+
+function wordsOf(state: State): string {
+  const { run } = state;
+  switch (run.phase) {
+    case "idle":
+      return state.engine === null ? (state.engineError === null ? "Getting ready …" : "Not ready.") : "Ready.";
+    case "loading":
+      return loadingWords(run.loading);
+    case "running":
+      return run.stage === null ? "Beginning …" : stageWords(run.stage);
+    case "stopping":
+      return "Stopping …";
+    case "stopped":
+      return "Stopped. What was made so far is kept.";
+    case "failed":
+      return "The run ended early. What was made so far is kept.";
+    case "finished":
+      return "Finished.";
+  }
+}
+
+function loadingWords(loading: State["run"]["loading"]): string {
+  if (loading === null) {
+    return "Loading the model …";
+  }
+  return `Loading the model: ${bytes(loading.done)}${loading.total === null ? "" : ` of ${bytes(loading.total)}`}`;
+}
+
+/** What a screen reader is told: each stage once, not each step. */
+function spokenOf(state: State): string {
+  const { run } = state;
+  if (run.phase === "running" && run.stage !== null) {
+    return stageWords({ ...run.stage, total: 0 });
+  }
+  return run.phase === "loading" ? "Loading the model" : run.phase === "idle" ? "" : wordsOf(state);
+}

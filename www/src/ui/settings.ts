@@ -1,0 +1,93 @@
+/** The settings of the next run. */
+import type { RowName } from "../events";
+import type { DeviceChoice } from "../protocol";
+import { RANGES, ROW_NAMES, wholeNumber, type Settings } from "../settings";
+import type { State } from "../state";
+import { count, ROW_ABOUT, ROW_TITLES } from "../words";
+import { byId, make, showError } from "./dom";
+import { isBusy } from "./task";
+
+type NumberName = keyof typeof RANGES;
+
+const TITLES: Record<NumberName, string> = {
+  instances: "Instances",
+  test: "Test rows",
+  seed: "Random seed",
+  epochs: "Epochs",
+};
+
+export class SettingsPlace {
+  private readonly fieldsets = [
+    byId("settings-fields", HTMLFieldSetElement),
+    byId("advanced-fields", HTMLFieldSetElement),
+  ];
+  private readonly error = byId("settings-error", HTMLParagraphElement);
+  private readonly numbers: Record<NumberName, HTMLInputElement> = {
+    instances: byId("set-instances", HTMLInputElement),
+    test: byId("set-test", HTMLInputElement),
+    seed: byId("set-seed", HTMLInputElement),
+    epochs: byId("set-epochs", HTMLInputElement),
+  };
+  private readonly device = byId("set-device", HTMLSelectElement);
+  private readonly rows = new Map<RowName, HTMLInputElement>();
+
+  constructor(start: Settings, changed: (settings: Partial<Settings>) => void) {
+    byId("settings", HTMLFormElement).addEventListener("submit", (event) => event.preventDefault());
+    const box = byId("set-rows", HTMLDivElement);
+    for (const name of ROW_NAMES) {
+      const check = make("input", { type: "checkbox", value: name });
+      check.checked = start.rows.includes(name);
+      this.rows.set(name, check);
+      box.append(make("label", { title: ROW_ABOUT[name] }, check, ROW_TITLES[name]));
+    }
+    for (const [name, input] of this.inputs()) {
+      input.value = String(start[name] ?? "");
+    }
+    this.device.value = start.device;
+    byId("advanced", HTMLDetailsElement).open = start.epochs !== null || start.rows.length < ROW_NAMES.length;
+
+    const everything = [...Object.values(this.numbers), this.device, ...this.rows.values()];
+    for (const input of everything) {
+      input.addEventListener("input", () => {
+        const settings = this.read();
+        if (settings !== null) {
+          changed(settings);
+        }
+      });
+    }
+  }
+
+  /** The settings as they stand, or `null` after saying which of them cannot be. */
+  read(): Partial<Settings> | null {
+    const rows = ROW_NAMES.filter((name) => this.rows.get(name)?.checked);
+    let complaint = rows.length === 0 ? "Rows to compare: choose at least one." : null;
+    const values: Partial<Record<NumberName, number>> = {};
+    for (const [name, input] of this.inputs()) {
+      const usual = name === "epochs" && input.value.trim() === "" && !input.validity.badInput;
+      const value = usual ? null : wholeNumber(input.value, RANGES[name]);
+      const wrong = value === null && !usual;
+      input.setAttribute("aria-invalid", String(wrong));
+      if (wrong) {
+        const { min, max } = RANGES[name];
+        complaint ??= `${TITLES[name]}: a whole number from ${count(min)} to ${count(max)}, please.`;
+      } else if (value !== null) {
+        values[name] = value;
+      }
+    }
+    showError(this.error, complaint);
+    if (complaint !== null) {
+      return null;
+    }
+    return { ...values, epochs: values.epochs ?? null, device: this.device.value as DeviceChoice, rows };
+  }
+
+  draw(state: State): void {
+    for (const fieldset of this.fieldsets) {
+      fieldset.disabled = isBusy(state);
+    }
+  }
+
+  private inputs(): [NumberName, HTMLInputElement][] {
+    return Object.entries(this.numbers) as [NumberName, HTMLInputElement][];
+  }
+}

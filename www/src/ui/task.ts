@@ -1,0 +1,128 @@
+/** The task: a bundled one, or the visitor's own seeds. */
+import { BUNDLED } from "../task/bundled";
+import type { OwnTask } from "../task/own";
+import type { TaskSummary } from "../protocol";
+import { OWN_TASK } from "../settings";
+import type { State } from "../state";
+import { count, plural } from "../words";
+import { byId, make, meter, showError } from "./dom";
+
+export interface TaskEvents {
+  chosen(task: string): void;
+  edited(): void;
+}
+
+export class TaskPlace {
+  private readonly choice = byId("task-choice", HTMLFieldSetElement);
+  private readonly own = byId("own", HTMLDivElement);
+  private readonly instruction = byId("own-instruction", HTMLInputElement);
+  private readonly seeds = byId("own-seeds", HTMLTextAreaElement);
+  private readonly test = byId("own-test", HTMLTextAreaElement);
+  private readonly split = byId("own-split", HTMLParagraphElement);
+  private readonly error = byId("task-error", HTMLParagraphElement);
+  private readonly summary = byId("task-summary", HTMLDivElement);
+  private shown: TaskSummary | null = null;
+
+  constructor(private readonly events: TaskEvents) {
+    const cards = byId("task-cards", HTMLDivElement);
+    for (const task of BUNDLED) {
+      cards.append(this.card(task.name, task.title, task.about));
+    }
+    cards.append(this.card(OWN_TASK, "Your own", "Paste or drop a few labelled examples"));
+    for (const field of [this.instruction, this.seeds, this.test]) {
+      field.addEventListener("input", () => events.edited());
+    }
+    this.takeFiles();
+  }
+
+  /** What the visitor typed, as it stands. */
+  ownTask(): OwnTask {
+    return { instruction: this.instruction.value, seeds: this.seeds.value, test: this.test.value };
+  }
+
+  focusOwn(): void {
+    this.seeds.focus();
+  }
+
+  draw(state: State): void {
+    const { task } = state.settings;
+    const own = task === OWN_TASK;
+    for (const radio of this.choice.querySelectorAll("input")) {
+      radio.checked = radio.value === task;
+    }
+    this.own.hidden = !own;
+    this.split.hidden = this.test.value.trim() !== "";
+    showError(this.error, state.taskError);
+    this.seeds.setAttribute("aria-invalid", String(own && state.taskError !== null));
+    const busy = isBusy(state);
+    this.choice.disabled = busy;
+    for (const field of [this.instruction, this.seeds, this.test]) {
+      field.readOnly = busy;
+    }
+    if (state.summary !== this.shown) {
+      this.shown = state.summary;
+      this.summary.replaceChildren(...(state.summary === null ? [] : summaryOf(state.summary, own)));
+    }
+  }
+
+  private card(name: string, title: string, about: string): HTMLElement {
+    const radio = make("input", { type: "radio", name: "task", value: name });
+    radio.addEventListener("change", () => this.events.chosen(name));
+    return make("label", { class: "task-card" }, radio, make("b", {}, title), make("span", {}, about));
+  }
+
+  private takeFiles(): void {
+    const input = byId("own-file-input", HTMLInputElement);
+    byId("own-file", HTMLButtonElement).addEventListener("click", () => input.click());
+    input.addEventListener("change", () => {
+      void this.readFile(input.files?.[0], this.seeds);
+      input.value = "";
+    });
+    for (const field of [this.seeds, this.test]) {
+      field.addEventListener("dragover", (event) => event.preventDefault());
+      field.addEventListener("drop", (event) => {
+        const file = event.dataTransfer?.files[0];
+        if (file !== undefined) {
+          event.preventDefault();
+          void this.readFile(file, field);
+        }
+      });
+    }
+  }
+
+  private async readFile(file: File | undefined, field: HTMLTextAreaElement): Promise<void> {
+    if (file !== undefined && !field.readOnly) {
+      field.value = await file.text();
+      this.events.edited();
+    }
+  }
+}
+
+export function isBusy(state: State): boolean {
+  return ["loading", "running", "stopping"].includes(state.run.phase);
+}
+
+function summaryOf(summary: TaskSummary, own: boolean): HTMLElement[] {
+  const most = Math.max(1, ...Object.values(summary.per_label));
+  const labels = Object.entries(summary.per_label).map(([label, seeds]) =>
+    make(
+      "li",
+      {},
+      make("span", { class: "label-name", title: label }, label),
+      meter(seeds / most, `Seeds of ${label}, against the label with most`),
+      make("span", { class: "label-count" }, count(seeds)),
+    ),
+  );
+  const heldOut = own && summary.test === 0;
+  const parts = [
+    plural(summary.seeds, "seed"),
+    plural(summary.labels.length, "label"),
+    heldOut ? "a quarter of the seeds held out as test" : plural(summary.test, "test row"),
+  ];
+  const heading = make("p", { class: "summary-head" }, make("b", {}, summary.instruction), make("span", {}, parts.join(" · ")));
+  const list = make("ul", { class: "label-counts", "aria-label": "Seeds of each label" }, ...labels);
+  // The page says itself what is held out.
+  const told = summary.warnings.filter((warning) => !(heldOut && warning.startsWith("there are no test rows, so nothing")));
+  const warnings = told.map((warning) => make("p", { class: "warning" }, warning));
+  return [heading, list, ...warnings];
+}

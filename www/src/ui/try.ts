@@ -1,0 +1,75 @@
+/** The visitor's own words, before and after, side by side. */
+import type { BeforeAfter, Prediction } from "../protocol";
+import type { State } from "../state";
+import { percent } from "../words";
+import { byId, emptyHint, make, meter, showError } from "./dom";
+import { isBusy } from "./task";
+
+export class TryPlace {
+  private readonly text = byId("try-text", HTMLInputElement);
+  private readonly go = byId("try-go", HTMLButtonElement);
+  private readonly answer = byId("try-answer", HTMLDivElement);
+  private readonly error = byId("try-error", HTMLParagraphElement);
+  private run = -1;
+  private asking = false;
+
+  constructor(private readonly ask: (text: string) => Promise<BeforeAfter>) {
+    byId("try-form", HTMLFormElement).addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.submit();
+    });
+  }
+
+  draw(state: State): void {
+    const able = state.engineHasRun && !isBusy(state);
+    this.text.disabled = !able;
+    this.go.disabled = !able || this.asking;
+    if (state.run.run !== this.run) {
+      this.run = state.run.run;
+      this.answer.replaceChildren(emptyHint("Run first; then ask the model what you like."));
+      showError(this.error, null);
+    }
+  }
+
+  private async submit(): Promise<void> {
+    const text = this.text.value.trim();
+    if (text === "" || this.asking) {
+      showError(this.error, text === "" ? "Type a text first." : null);
+      return;
+    }
+    this.asking = true;
+    this.go.disabled = true;
+    try {
+      const { before, after } = await this.ask(text);
+      showError(this.error, null);
+      const order = Object.keys((after ?? before).probabilities).sort(
+        (a, b) => ((after ?? before).probabilities[b] ?? 0) - ((after ?? before).probabilities[a] ?? 0),
+      );
+      const trained = after === null ? emptyHint("Nothing was trained in this run.") : bars(after, order);
+      this.answer.replaceChildren(column("Before", bars(before, order)), column("After", trained));
+    } catch (thrown) {
+      showError(this.error, thrown instanceof Error ? thrown.message : String(thrown));
+    } finally {
+      this.asking = false;
+      this.go.disabled = this.text.disabled;
+    }
+  }
+}
+
+function column(title: string, content: HTMLElement): HTMLElement {
+  return make("section", {}, make("h3", {}, title), content);
+}
+
+function bars(prediction: Prediction, order: readonly string[]): HTMLElement {
+  const items = order.map((label) => {
+    const part = prediction.probabilities[label] ?? 0;
+    return make(
+      "li",
+      { "data-chosen": String(label === prediction.label) },
+      make("span", { class: "label-name", title: label }, label),
+      make("span", { class: "label-count" }, percent(part)),
+      meter(part, label),
+    );
+  });
+  return make("ul", { class: "probabilities" }, ...items);
+}
