@@ -10,8 +10,14 @@ use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
 async fn opened() -> Opened {
-    let choice = if cfg!(feature = "gpu") { Choice::Gpu } else { Choice::Cpu };
-    open(choice).await.expect("the device of this build answers")
+    let choice = if cfg!(feature = "gpu") {
+        Choice::Gpu
+    } else {
+        Choice::Cpu
+    };
+    open(choice)
+        .await
+        .expect("the device of this build answers")
 }
 
 #[wasm_bindgen_test]

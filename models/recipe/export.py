@@ -26,6 +26,7 @@ def main():
     def replace(name, write):
         """Under a temporary name first: whoever reads the folder meanwhile sees whole files only."""
         write(out / f".{name}.tmp")
+        os.chmod(out / f".{name}.tmp", 0o644)
         os.replace(out / f".{name}.tmp", out / name)
 
     as_json = lambda content: lambda path: path.write_text(json.dumps(content, indent=1) + "\n")

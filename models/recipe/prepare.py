@@ -89,9 +89,9 @@ def pack(examples, rng):
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--data", default="../shared/data", help="folder with pretrain/, instruct/ and tasks/")
-    p.add_argument("--tokenizer", default="build/tokenizer")
+    p.add_argument("--tokenizer", default="build/tokenizer", help="or ../seedbed-3m, to keep the published pieces")
     p.add_argument("--out", default="build/tokens")
-    p.add_argument("--examples", type=int, default=150_000, help="instruction examples to synthesise")
+    p.add_argument("--examples", type=int, default=36_000, help="instruction examples to synthesise")
     p.add_argument("--seed", type=int, default=1)
     a = p.parse_args()
 

@@ -5,13 +5,13 @@ use seedbed::generate::{Batch, Sampling};
 use seedbed::model::Model;
 use serde_json::json;
 
-use super::{ModelArguments, print};
+use super::{AdaptedArguments, print};
 
 /// Print the scores over the vocabulary at every position of a sequence.
 #[derive(Debug, clap::Args)]
 pub struct Logits {
     #[command(flatten)]
-    model: ModelArguments,
+    model: AdaptedArguments,
     /// Token ids, separated by commas.
     #[arg(long, value_delimiter = ',', required = true)]
     ids: Vec<u32>,
@@ -34,7 +34,12 @@ impl Logits {
             let best: Vec<String> = ranked
                 .iter()
                 .take(5)
-                .map(|(id, score)| Ok(format!("{:?} {score:.3}", model.vocabulary.decode(&[*id as u32])?)))
+                .map(|(id, score)| {
+                    Ok(format!(
+                        "{:?} {score:.3}",
+                        model.vocabulary.decode(&[*id as u32])?
+                    ))
+                })
                 .collect::<Result<_, Error>>()?;
             println!("{position}: {}", best.join(", "));
         }
@@ -47,7 +52,7 @@ impl Logits {
 #[command(group(clap::ArgGroup::new("input").required(true).args(["prompt", "ids"])))]
 pub struct Generate {
     #[command(flatten)]
-    model: ModelArguments,
+    model: AdaptedArguments,
     /// Text to continue, as it stands.
     #[arg(long)]
     prompt: Option<String>,
@@ -90,7 +95,15 @@ impl Generate {
                 top_p: self.top_p,
             },
         };
-        let mut batch = Batch::start(&model, adapter.as_ref(), &[prompt], self.max_new, sampling, self.seed).await?;
+        let mut batch = Batch::start(
+            &model,
+            adapter.as_ref(),
+            &[prompt],
+            self.max_new,
+            sampling,
+            self.seed,
+        )
+        .await?;
         while !batch.is_done() {
             batch.step().await?;
         }
@@ -109,7 +122,9 @@ impl Generate {
             None => self.ids.clone(),
         };
         if ids.is_empty() {
-            return Err(Error::Setting("the prompt is empty; give at least one word".into()));
+            return Err(Error::Setting(
+                "the prompt is empty; give at least one word".into(),
+            ));
         }
         Ok(ids)
     }

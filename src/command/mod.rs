@@ -59,16 +59,13 @@ struct ModelArguments {
     /// Folder of a model in the hub's layout: config.json, tokenizer.json, model.safetensors.
     #[arg(long, value_name = "DIR", default_value = "models/seedbed-3m")]
     model: PathBuf,
-    /// PEFT directory of an adapter to put beside it.
-    #[arg(long, value_name = "DIR")]
-    adapter: Option<PathBuf>,
     /// Where to compute.
     #[arg(long, value_enum, default_value_t)]
     device: DeviceChoice,
 }
 
 impl ModelArguments {
-    async fn open(&self) -> Result<(Model, Option<Adapter>, Opened), Error> {
+    async fn open(&self) -> Result<(Model, Opened), Error> {
         let choice = match self.device {
             DeviceChoice::Auto => Choice::Auto,
             DeviceChoice::Gpu => Choice::Gpu,
@@ -79,8 +76,29 @@ impl ModelArguments {
             eprintln!("{notice}");
         }
         let model = Model::from_folder(&self.model, &opened.device)?;
+        Ok((model, opened))
+    }
+}
+
+/// A model, and an adapter beside it.
+#[derive(Debug, clap::Args)]
+struct AdaptedArguments {
+    #[command(flatten)]
+    model: ModelArguments,
+    /// PEFT directory of an adapter to put beside it.
+    #[arg(long, value_name = "DIR")]
+    adapter: Option<PathBuf>,
+}
+
+impl AdaptedArguments {
+    async fn open(&self) -> Result<(Model, Option<Adapter>, Opened), Error> {
+        let (model, opened) = self.model.open().await?;
         let adapter = match &self.adapter {
-            Some(folder) => Some(Adapter::from_folder(folder, model.decoder.config(), &opened.device)?),
+            Some(folder) => Some(Adapter::from_folder(
+                folder,
+                model.decoder.config(),
+                &opened.device,
+            )?),
             None => None,
         };
         Ok((model, adapter, opened))

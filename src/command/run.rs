@@ -9,7 +9,7 @@ use seedbed::store::Folder;
 use seedbed::task::{self, Metrics};
 use serde_json::json;
 
-use super::{ModelArguments, print};
+use super::{AdaptedArguments, ModelArguments, print};
 
 /// Run a task end to end: principles, instances, fine-tuning, and the rows it is compared with.
 #[derive(Debug, clap::Args)]
@@ -56,10 +56,13 @@ pub struct Run {
 }
 
 fn row(name: &str) -> Result<RowName, String> {
-    RowName::ALL.into_iter().find(|row| row.name() == name).ok_or_else(|| {
-        let known: Vec<&str> = RowName::ALL.iter().map(|row| row.name()).collect();
-        format!("known rows are {}", known.join(", "))
-    })
+    RowName::ALL
+        .into_iter()
+        .find(|row| row.name() == name)
+        .ok_or_else(|| {
+            let known: Vec<&str> = RowName::ALL.iter().map(|row| row.name()).collect();
+            format!("known rows are {}", known.join(", "))
+        })
 }
 
 impl Run {
@@ -82,7 +85,7 @@ impl Run {
             Some(path) => Some(Folder::create(path)?),
             None => None,
         };
-        let (model, _, opened) = self.model.open().await?;
+        let (model, opened) = self.model.open().await?;
         eprintln!("{} on {} ({})", task.name, model.name, opened.name);
 
         let mut shown = Shown::new();
@@ -104,7 +107,15 @@ impl Run {
                 },
                 cancel,
             );
-            evolve::run(&model, &opened, &task, &settings, &mut monitor, &mut outcome).await
+            evolve::run(
+                &model,
+                &opened,
+                &task,
+                &settings,
+                &mut monitor,
+                &mut outcome,
+            )
+            .await
         };
         shown.end();
         if let Some(error) = broken {
@@ -130,7 +141,11 @@ impl Run {
         if let Some(file) = self.teacher.strip_prefix("recorded:") {
             return std::fs::read_to_string(file)
                 .map(Teacher::Recorded)
-                .map_err(|cause| Error::Setting(format!("{file}: cannot be read ({cause}); give a principles file")));
+                .map_err(|cause| {
+                    Error::Setting(format!(
+                        "{file}: cannot be read ({cause}); give a principles file"
+                    ))
+                });
         }
         if self.teacher.contains("://") {
             return Ok(Teacher::Api {
@@ -149,7 +164,9 @@ impl Run {
 /// Writes what a run has made, however far it came.
 async fn keep(folder: &Folder, outcome: &Outcome) -> Result<(), Error> {
     if let Some(set) = &outcome.principles {
-        let text = set.to_json().map_err(|error| Error::Setting(error.to_string()))?;
+        let text = set
+            .to_json()
+            .map_err(|error| Error::Setting(error.to_string()))?;
         folder.put("principles.json", text.as_bytes())?;
     }
     let mut lines = String::new();
@@ -218,7 +235,11 @@ impl Shown {
                     stage.name()
                 ));
             }
-            Event::StageFinished { stage, row, seconds } => {
+            Event::StageFinished {
+                stage,
+                row,
+                seconds,
+            } => {
                 self.keep(&format!(
                     "{:<11} {:<11} {seconds:7.1} s",
                     stage.name(),
@@ -257,7 +278,7 @@ pub struct Eval {
     /// Folder with task.json, seeds.jsonl and test.jsonl.
     task: PathBuf,
     #[command(flatten)]
-    model: ModelArguments,
+    model: AdaptedArguments,
     /// Print one object on standard output.
     #[arg(long)]
     json: bool,

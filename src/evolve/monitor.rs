@@ -138,8 +138,13 @@ impl<'a> Monitor<'a> {
         if let Some(part) = &self.current {
             let share = done as f64 / part.total.max(1) as f64;
             let all: f64 = self.plan.values().sum();
-            let work = self.plan.get(&(part.stage, part.row)).copied().unwrap_or_default();
-            let overall = ((self.finished + work * share.min(1.0)) / all.max(f64::MIN_POSITIVE)).clamp(0.0, 1.0);
+            let work = self
+                .plan
+                .get(&(part.stage, part.row))
+                .copied()
+                .unwrap_or_default();
+            let overall = ((self.finished + work * share.min(1.0)) / all.max(f64::MIN_POSITIVE))
+                .clamp(0.0, 1.0);
             let elapsed = self.started.elapsed().as_secs_f64();
             let event = Event::Progress {
                 stage: part.stage,
@@ -174,7 +179,10 @@ impl<'a> Monitor<'a> {
     /// # Errors
     ///
     /// [`Error::Cancelled`], or the work's own.
-    pub(super) async fn race<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    pub(super) async fn race<T>(
+        &self,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
         self.cancel.race(work).await
     }
 
@@ -183,7 +191,11 @@ impl<'a> Monitor<'a> {
         if let Some(part) = self.current.take() {
             let seconds = part.started.elapsed().as_secs_f64();
             *self.seconds.entry(part.stage.name().into()).or_default() += seconds;
-            self.finished += self.plan.get(&(part.stage, part.row)).copied().unwrap_or_default();
+            self.finished += self
+                .plan
+                .get(&(part.stage, part.row))
+                .copied()
+                .unwrap_or_default();
             self.send(&Event::StageFinished {
                 stage: part.stage,
                 row: part.row,

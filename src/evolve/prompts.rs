@@ -16,7 +16,11 @@ fn ask(vocabulary: &Vocabulary, content: String) -> Result<Vec<u32>, ModelError>
 ///
 /// When the tokenizer cannot encode it.
 pub fn classify(vocabulary: &Vocabulary, task: &Task, text: &str) -> Result<Vec<u32>, ModelError> {
-    let content = format!("{}\nLabels: {}\nText: {text}", task.instruction, task.labels.join(", "));
+    let content = format!(
+        "{}\nLabels: {}\nText: {text}",
+        task.instruction,
+        task.labels.join(", ")
+    );
     ask(vocabulary, content)
 }
 
@@ -32,7 +36,10 @@ pub fn write(
     rules: &[String],
     examples: &[&str],
 ) -> Result<Vec<u32>, ModelError> {
-    let mut content = format!("{}\nWrite one text with the label {}.", task.instruction, task.labels[label]);
+    let mut content = format!(
+        "{}\nWrite one text with the label {}.",
+        task.instruction, task.labels[label]
+    );
     for rule in rules {
         content.push_str("\n- ");
         content.push_str(rule);

@@ -132,7 +132,9 @@ impl Settings {
         ];
         for (name, value, least, most) in ranges {
             if value < least || value > most {
-                return Err(Error::Setting(format!("{name} is {value}; it must lie between {least} and {most}")));
+                return Err(Error::Setting(format!(
+                    "{name} is {value}; it must lie between {least} and {most}"
+                )));
             }
         }
         if !(self.learning_rate > 0.0 && self.learning_rate <= 1.0) {
@@ -141,8 +143,13 @@ impl Settings {
                 self.learning_rate
             )));
         }
+        if let Teacher::Api { url, .. } = &self.teacher {
+            Destination::parse(url)?;
+        }
         if self.rows.is_empty() {
-            return Err(Error::Setting("no row is chosen; choose at least one".into()));
+            return Err(Error::Setting(
+                "no row is chosen; choose at least one".into(),
+            ));
         }
         Ok(())
     }
@@ -189,7 +196,8 @@ pub async fn run(
         .iter()
         .map(|seed| bench.labelling_row(&seed.text, seed.label))
         .collect::<Result<Vec<_>, _>>()?;
-    let passes = seed_rows.len() * settings.seed_weight + if writes { settings.instances } else { 0 };
+    let passes =
+        seed_rows.len() * settings.seed_weight + if writes { settings.instances } else { 0 };
     // Every row is trained for the same number of steps: more data, not more training, is what is compared.
     let steps = (settings.epochs * passes).div_ceil(settings.batch);
     let warm_steps = (2 * settings.epochs * task.seeds.len()).div_ceil(settings.batch);
@@ -215,7 +223,9 @@ pub async fn run(
     };
 
     if wants(RowName::Untouched) {
-        let confusion = bench.measure(monitor, RowName::Untouched, None, &test).await?;
+        let confusion = bench
+            .measure(monitor, RowName::Untouched, None, &test)
+            .await?;
         rows.insert(RowName::Untouched, confusion.metrics());
     }
 
@@ -226,9 +236,13 @@ pub async fn run(
 
     if wants(RowName::SeedsOnly) {
         let place = (Stage::Train, Some(RowName::SeedsOnly));
-        let adapter = bench.train(monitor, place, None, &seed_rows, steps, 1).await?;
+        let adapter = bench
+            .train(monitor, place, None, &seed_rows, steps, 1)
+            .await?;
         outcome.adapter = Some((RowName::SeedsOnly, adapter.clone()));
-        let confusion = bench.measure(monitor, RowName::SeedsOnly, Some(&adapter), &test).await?;
+        let confusion = bench
+            .measure(monitor, RowName::SeedsOnly, Some(&adapter), &test)
+            .await?;
         rows.insert(RowName::SeedsOnly, confusion.metrics());
     }
 
@@ -237,29 +251,60 @@ pub async fn run(
         false => None,
     };
     for row in [RowName::Direct, RowName::Psi] {
-        let (true, Some(writer)) = (wants(row), &writer) else { continue };
+        let (true, Some(writer)) = (wants(row), &writer) else {
+            continue;
+        };
         let set = match row {
             RowName::Psi => outcome.principles.clone(),
             _ => None,
         };
-        write_rounds(&bench, monitor, row, writer, set.as_ref(), warm_steps, &mut outcome.instances).await?;
+        write_rounds(
+            &bench,
+            monitor,
+            row,
+            writer,
+            set.as_ref(),
+            warm_steps,
+            &mut outcome.instances,
+        )
+        .await?;
         let mut training: Vec<Row> = Vec::new();
         for _ in 0..settings.seed_weight {
             training.extend(seed_rows.iter().cloned());
         }
-        for instance in outcome.instances.iter().filter(|instance| instance.row == row && instance.accepted) {
+        for instance in outcome
+            .instances
+            .iter()
+            .filter(|instance| instance.row == row && instance.accepted)
+        {
             if let Some(label) = task.label_index(&instance.label) {
                 training.push(bench.labelling_row(&instance.text, label)?);
             }
         }
         // The same salt for all rows: the same start and the same order of draws.
-        let adapter = bench.train(monitor, (Stage::Train, Some(row)), None, &training, steps, 1).await?;
+        let adapter = bench
+            .train(
+                monitor,
+                (Stage::Train, Some(row)),
+                None,
+                &training,
+                steps,
+                1,
+            )
+            .await?;
         outcome.adapter = Some((row, adapter.clone()));
         let confusion = bench.measure(monitor, row, Some(&adapter), &test).await?;
         rows.insert(row, confusion.metrics());
     }
 
-    let of = |row: RowName| count(outcome.instances.iter().filter(move |instance| instance.row == row));
+    let of = |row: RowName| {
+        count(
+            outcome
+                .instances
+                .iter()
+                .filter(move |instance| instance.row == row),
+        )
+    };
     let report = Report {
         task: task.name.clone(),
         model: model.name.clone(),
@@ -276,7 +321,9 @@ pub async fn run(
         teacher,
         seconds: monitor.seconds(),
     };
-    monitor.send(&Event::Finished { report: report.clone() });
+    monitor.send(&Event::Finished {
+        report: report.clone(),
+    });
     outcome.report = Some(report.clone());
     Ok(report)
 }
@@ -319,7 +366,13 @@ fn split(task: &Task, limit: Option<usize>) -> (Task, Vec<Example>) {
 }
 
 /// Expected work of each part, in rows read once.
-fn plan(monitor: &mut Monitor<'_>, settings: &Settings, steps: usize, warm_steps: usize, test: usize) {
+fn plan(
+    monitor: &mut Monitor<'_>,
+    settings: &Settings,
+    steps: usize,
+    warm_steps: usize,
+    test: usize,
+) {
     // Forward and backward cost about three times as much as reading; writing reads a prompt and then each token.
     let step = 3.0 * settings.batch as f64;
     let write = 6.0 * settings.instances as f64;
@@ -392,7 +445,9 @@ async fn warm_up(
             rows.push(bench.writing_row(seed, &rules, &shots)?);
         }
     }
-    bench.train(monitor, (Stage::WarmUp, None), None, &rows, steps, 2).await
+    bench
+        .train(monitor, (Stage::WarmUp, None), None, &rows, steps, 2)
+        .await
 }
 
 /// Writes a row's instances in rounds; after each but the last, the writer learns from what was accepted.
@@ -405,15 +460,30 @@ async fn write_rounds(
     steps: usize,
     instances: &mut Vec<Instance>,
 ) -> Result<(), Error> {
-    let seeds: Vec<&str> = bench.task.seeds.iter().map(|seed| seed.text.as_str()).collect();
+    let seeds: Vec<&str> = bench
+        .task
+        .seeds
+        .iter()
+        .map(|seed| seed.text.as_str())
+        .collect();
     let mut filter = Filter::new(&seeds, Limits::default());
     let mut writer = writer.clone();
     let rounds = bench.settings.rounds;
     for round in 1..=rounds {
         // What does not divide evenly is written in the first rounds.
-        let wanted = bench.settings.instances / rounds + usize::from(round <= bench.settings.instances % rounds);
+        let wanted = bench.settings.instances / rounds
+            + usize::from(round <= bench.settings.instances % rounds);
         bench
-            .write(monitor, row, round, wanted, &writer, set, &mut filter, instances)
+            .write(
+                monitor,
+                row,
+                round,
+                wanted,
+                &writer,
+                set,
+                &mut filter,
+                instances,
+            )
             .await?;
         if round == rounds {
             break;
@@ -436,7 +506,14 @@ async fn write_rounds(
             rows.push(bench.writing_row(&example, &[], &shots)?);
         }
         writer = bench
-            .train(monitor, (Stage::WarmUp, Some(row)), Some(writer), &rows, steps.div_ceil(2), 2 + round as u64)
+            .train(
+                monitor,
+                (Stage::WarmUp, Some(row)),
+                Some(writer),
+                &rows,
+                steps.div_ceil(2),
+                2 + round as u64,
+            )
             .await?;
     }
     Ok(())
@@ -450,7 +527,12 @@ mod tests {
     fn task(seeds: usize) -> Task {
         let json = r#"{"task":"t","type":"classification","instruction":"i","labels":["a","b"]}"#;
         let rows: String = (0..seeds)
-            .map(|i| format!("{{\"text\":\"text {i}\",\"label\":\"{}\"}}\n", if i % 2 == 0 { "a" } else { "b" }))
+            .map(|i| {
+                format!(
+                    "{{\"text\":\"text {i}\",\"label\":\"{}\"}}\n",
+                    if i % 2 == 0 { "a" } else { "b" }
+                )
+            })
             .collect();
         crate::task::parse(json, &rows, None).unwrap()
     }
@@ -462,7 +544,11 @@ mod tests {
         assert_eq!(test.iter().filter(|row| row.label == 0).count(), 2);
         assert_eq!(task.seeds.len(), 12);
         assert!(test.iter().all(|row| !task.seeds.contains(row)));
-        assert!(task.warnings.iter().any(|warning| warning.contains("held out")));
+        assert!(
+            task.warnings
+                .iter()
+                .any(|warning| warning.contains("held out"))
+        );
     }
 
     #[test]
@@ -478,6 +564,12 @@ mod tests {
             epochs: 0,
             ..Settings::default()
         };
-        assert!(settings.check().unwrap_err().to_string().contains("epochs is 0"));
+        assert!(
+            settings
+                .check()
+                .unwrap_err()
+                .to_string()
+                .contains("epochs is 0")
+        );
     }
 }

@@ -33,18 +33,31 @@ impl<'a> Bench<'a> {
     pub fn labelling_row(&self, text: &str, label: usize) -> Result<Row, Error> {
         let vocabulary = &self.model.vocabulary;
         let prompt = prompts::classify(vocabulary, self.task, text)?;
-        Ok(Row::new(prompt, &vocabulary.answer(&self.task.labels[label])?))
+        Ok(Row::new(
+            prompt,
+            &vocabulary.answer(&self.task.labels[label])?,
+        ))
     }
 
     /// A training row "label, rules, examples → text".
-    pub fn writing_row(&self, example: &Example, rules: &[String], shots: &[&str]) -> Result<Row, Error> {
+    pub fn writing_row(
+        &self,
+        example: &Example,
+        rules: &[String],
+        shots: &[&str],
+    ) -> Result<Row, Error> {
         let vocabulary = &self.model.vocabulary;
         let prompt = prompts::write(vocabulary, self.task, example.label, rules, shots)?;
         Ok(Row::new(prompt, &vocabulary.answer(&example.text)?))
     }
 
     /// A few seeds of a label to go by, drawn by chance; `except` is left out.
-    pub fn shots(&self, label: usize, except: Option<&str>, rng: &mut fastrand::Rng) -> Vec<&'a str> {
+    pub fn shots(
+        &self,
+        label: usize,
+        except: Option<&str>,
+        rng: &mut fastrand::Rng,
+    ) -> Vec<&'a str> {
         let mut seeds: Vec<&str> = self
             .task
             .seeds
@@ -142,7 +155,8 @@ impl<'a> Bench<'a> {
             let mut asked = Vec::new();
             for _ in 0..settings.writers {
                 // The label that is furthest behind, counting what this batch asks for already.
-                let pending = |label: usize| asked.iter().filter(|(other, _)| *other == label).count();
+                let pending =
+                    |label: usize| asked.iter().filter(|(other, _)| *other == label).count();
                 let Some(label) = shown
                     .iter()
                     .copied()
@@ -151,18 +165,29 @@ impl<'a> Bench<'a> {
                     break;
                 };
                 let rules = match principles {
-                    Some(set) => principle::draw(set, &self.task.labels[label], settings.rules, &mut rng),
+                    Some(set) => {
+                        principle::draw(set, &self.task.labels[label], settings.rules, &mut rng)
+                    }
                     None => Vec::new(),
                 };
                 let (ids, lines): (Vec<String>, Vec<String>) = rules.into_iter().unzip();
                 let shots = self.shots(label, None, &mut rng);
-                prompts.push(prompts::write(&self.model.vocabulary, self.task, label, &lines, &shots)?);
+                prompts.push(prompts::write(
+                    &self.model.vocabulary,
+                    self.task,
+                    label,
+                    &lines,
+                    &shots,
+                )?);
                 asked.push((label, ids));
             }
             let seed = rng.u64(..) >> 12;
-            let texts = self.decode(monitor, student, &prompts, filter.length_limits().1, seed).await?;
+            let texts = self
+                .decode(monitor, student, &prompts, filter.length_limits().1, seed)
+                .await?;
             let votes = self.vote(monitor, student, &texts).await?;
-            for (((label, ids), (text, finished)), vote) in asked.into_iter().zip(texts).zip(votes) {
+            for (((label, ids), (text, finished)), vote) in asked.into_iter().zip(texts).zip(votes)
+            {
                 let name = &self.task.labels[label];
                 let fate = filter.check(&text, name, finished).and_then(|()| {
                     if vote == label {
@@ -217,7 +242,14 @@ impl<'a> Bench<'a> {
         let limit = (most_words * 3 + 8).min(self.settings.max_new);
         let sampling = self.settings.sampling;
         let mut batch = monitor
-            .race(Batch::start(self.model, Some(student), prompts, limit, sampling, seed))
+            .race(Batch::start(
+                self.model,
+                Some(student),
+                prompts,
+                limit,
+                sampling,
+                seed,
+            ))
             .await?;
         while !batch.is_done() {
             monitor.race(batch.step()).await?;
@@ -323,9 +355,16 @@ fn best(scores: &[f32]) -> usize {
 /// # Errors
 ///
 /// [`Error::Model`] when the text does not fit the model, [`Error::Device`] when the device does not answer.
-pub async fn predict(model: &Model, task: &Task, adapter: Option<&Adapter>, text: &str) -> Result<Vec<f32>, Error> {
+pub async fn predict(
+    model: &Model,
+    task: &Task,
+    adapter: Option<&Adapter>,
+    text: &str,
+) -> Result<Vec<f32>, Error> {
     let prompt = prompts::classify(&model.vocabulary, task, text)?;
-    let scores = Scorer::new(model, adapter).score(&[prompt], &answers(model, task)?).await?;
+    let scores = Scorer::new(model, adapter)
+        .score(&[prompt], &answers(model, task)?)
+        .await?;
     let row = scores.into_iter().next().unwrap_or_default();
     let highest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let weights: Vec<f32> = row.iter().map(|score| (score - highest).exp()).collect();
@@ -346,9 +385,15 @@ pub async fn evaluate(
     monitor: &mut Monitor<'_>,
 ) -> Result<Confusion, Error> {
     let settings = Settings::default();
-    let row = if adapter.is_some() { RowName::Psi } else { RowName::Untouched };
+    let row = if adapter.is_some() {
+        RowName::Psi
+    } else {
+        RowName::Untouched
+    };
     monitor.plan([(Stage::Evaluate, Some(row), rows.len() as f64)]);
-    Bench::new(model, task, &settings)?.measure(monitor, row, adapter, rows).await
+    Bench::new(model, task, &settings)?
+        .measure(monitor, row, adapter, rows)
+        .await
 }
 
 /// Counts the fates of instances.

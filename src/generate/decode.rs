@@ -124,7 +124,10 @@ impl<'a> Batch<'a> {
             return Ok(());
         }
         let input = Input::next(next, self.cache.len(), &self.padding);
-        let hidden = self.model.decoder.hidden(&input, self.adapter, Some(&mut self.cache))?;
+        let hidden = self
+            .model
+            .decoder
+            .hidden(&input, self.adapter, Some(&mut self.cache))?;
         self.score(hidden).await
     }
 

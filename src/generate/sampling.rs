@@ -109,7 +109,10 @@ mod tests {
             top_p: 1.0,
         };
         let counts = counts(all, &[0.0, 3f32.ln()]);
-        assert!((counts[1] as f32 / 4000.0 - 0.75).abs() < 0.03, "{counts:?}");
+        assert!(
+            (counts[1] as f32 / 4000.0 - 0.75).abs() < 0.03,
+            "{counts:?}"
+        );
     }
 
     #[test]
@@ -154,6 +157,9 @@ mod tests {
             top_k: 0,
             top_p: 0.9,
         };
-        assert_eq!(counts(warm, &[0.1, 0.2, 0.3]), counts(warm, &[0.1, 0.2, 0.3]));
+        assert_eq!(
+            counts(warm, &[0.1, 0.2, 0.3]),
+            counts(warm, &[0.1, 0.2, 0.3])
+        );
     }
 }

@@ -43,7 +43,11 @@ impl<'a> Scorer<'a> {
     /// # Errors
     ///
     /// [`Error::Model`] when a prompt does not fit the model, [`Error::Device`] when the device does not answer.
-    pub async fn score(&self, prompts: &[Vec<u32>], answers: &Answers) -> Result<Vec<Vec<f32>>, Error> {
+    pub async fn score(
+        &self,
+        prompts: &[Vec<u32>],
+        answers: &Answers,
+    ) -> Result<Vec<Vec<f32>>, Error> {
         let branches = answers.total();
         let longest = prompts.iter().map(Vec::len).max().unwrap_or(0);
         // Whole fours keep the products on their fast path.
@@ -74,7 +78,10 @@ impl<'a> Scorer<'a> {
                 if key < trunk {
                     return key >= padding[row] && key <= query;
                 }
-                let (key, query) = (places[key - trunk], query.checked_sub(trunk).map(|column| places[column]));
+                let (key, query) = (
+                    places[key - trunk],
+                    query.checked_sub(trunk).map(|column| places[column]),
+                );
                 query.is_some_and(|query| query.0 == key.0 && key.1 <= query.1)
             },
             |row, column| {
@@ -93,17 +100,24 @@ impl<'a> Scorer<'a> {
         let (mut sources, mut targets) = (Vec::new(), Vec::new());
         for row in 0..rows {
             for (column, (answer, place)) in places.iter().enumerate() {
-                let source = if *place == 0 { trunk - 1 } else { trunk + column - 1 };
+                let source = if *place == 0 {
+                    trunk - 1
+                } else {
+                    trunk + column - 1
+                };
                 sources.push((row * width + source) as i32);
                 targets.push(answers.ids[*answer][*place] as i32);
             }
         }
         let count = sources.len();
-        let picked = hidden
-            .reshape([rows * width, size])
-            .select(0, Tensor::<1, Int>::from_data(TensorData::new(sources, [count]), device));
-        let targets = Tensor::<1, Int>::from_data(TensorData::new(targets, [count]), device).reshape([count, 1]);
-        let chosen = activation::log_softmax(self.model.decoder.logits(picked), 1).gather(1, targets);
+        let picked = hidden.reshape([rows * width, size]).select(
+            0,
+            Tensor::<1, Int>::from_data(TensorData::new(sources, [count]), device),
+        );
+        let targets = Tensor::<1, Int>::from_data(TensorData::new(targets, [count]), device)
+            .reshape([count, 1]);
+        let chosen =
+            activation::log_softmax(self.model.decoder.logits(picked), 1).gather(1, targets);
         let values = kernels::read(chosen).await?;
 
         Ok(values

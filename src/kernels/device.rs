@@ -1,8 +1,8 @@
 //! Opening a device, asking whether it computes rightly, and reading results back.
 
-use burn::tensor::{Device, Tensor};
 #[cfg(feature = "gpu")]
 use burn::tensor::TensorData;
+use burn::tensor::{Device, Tensor};
 
 /// Which device is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -59,7 +59,9 @@ pub enum DeviceError {
     #[error("this build has no {0} device; build with that feature or choose another device")]
     NotBuilt(&'static str),
     /// The self-test gave wrong numbers.
-    #[error("the GPU `{name}` computes wrongly ({found} where {expected} is right); choose the CPU, or update its driver")]
+    #[error(
+        "the GPU `{name}` computes wrongly ({found} where {expected} is right); choose the CPU, or update its driver"
+    )]
     Wrong {
         /// The adapter.
         name: String,
@@ -69,7 +71,9 @@ pub enum DeviceError {
         expected: String,
     },
     /// The device stopped answering.
-    #[error("the device stopped answering ({0}); what was made so far is kept, start again or choose the CPU")]
+    #[error(
+        "the device stopped answering ({0}); what was made so far is kept, start again or choose the CPU"
+    )]
     Lost(String),
 }
 
@@ -85,7 +89,10 @@ pub async fn open(choice: Choice) -> Result<Opened, DeviceError> {
         Choice::Auto => match gpu().await {
             Ok(opened) if opened.notice.is_none() || !cfg!(feature = "cpu") => Ok(opened),
             // A GPU played by the CPU is slower than the CPU itself.
-            Ok(opened) => cpu(Some(format!("{} is no real GPU, so the CPU is used", opened.name))),
+            Ok(opened) => cpu(Some(format!(
+                "{} is no real GPU, so the CPU is used",
+                opened.name
+            ))),
             Err(error) if cfg!(feature = "cpu") => cpu(Some(error.to_string())),
             Err(error) => Err(error),
         },
@@ -121,7 +128,10 @@ async fn gpu() -> Result<Opened, DeviceError> {
     use std::sync::Mutex;
     // burn opens its runtime once; a second opening shares the first.
     static OPENED: Mutex<Option<Opened>> = Mutex::new(None);
-    let held = OPENED.lock().map_err(|error| DeviceError::Lost(error.to_string()))?.clone();
+    let held = OPENED
+        .lock()
+        .map_err(|error| DeviceError::Lost(error.to_string()))?
+        .clone();
     if let Some(opened) = held {
         return Ok(opened);
     }
@@ -148,11 +158,14 @@ async fn gpu() -> Result<Opened, DeviceError> {
     let opened = Opened {
         device,
         kind: Kind::Gpu,
-        notice: software.then(|| "this GPU is played by the CPU; the CPU device is much faster".to_owned()),
+        notice: software
+            .then(|| "this GPU is played by the CPU; the CPU device is much faster".to_owned()),
         name,
     };
     self_test(&opened).await?;
-    *OPENED.lock().map_err(|error| DeviceError::Lost(error.to_string()))? = Some(opened.clone());
+    *OPENED
+        .lock()
+        .map_err(|error| DeviceError::Lost(error.to_string()))? = Some(opened.clone());
     Ok(opened)
 }
 
@@ -160,8 +173,13 @@ async fn gpu() -> Result<Opened, DeviceError> {
 #[cfg(feature = "gpu")]
 async fn self_test(opened: &Opened) -> Result<(), DeviceError> {
     let matrix = |rows: usize, columns: usize, salt: usize| {
-        let values: Vec<f32> = (0..rows * columns).map(|i| ((i * 7 + salt) % 11) as f32 - 5.0).collect();
-        (values.clone(), Tensor::<2>::from_data(TensorData::new(values, [rows, columns]), &opened.device))
+        let values: Vec<f32> = (0..rows * columns)
+            .map(|i| ((i * 7 + salt) % 11) as f32 - 5.0)
+            .collect();
+        (
+            values.clone(),
+            Tensor::<2>::from_data(TensorData::new(values, [rows, columns]), &opened.device),
+        )
     };
     for (m, k, n) in [(5, 8, 12), (3, 7, 5)] {
         let (a, left) = matrix(m, k, 1);
@@ -171,8 +189,16 @@ async fn self_test(opened: &Opened) -> Result<(), DeviceError> {
             .collect();
         let found = read(super::product(left.clone(), right.clone())).await?;
         // The same product with each side lying the other way round in memory.
-        let by_rows = read(super::product(left.clone(), right.clone().transpose().mul_scalar(1.0).transpose())).await?;
-        let by_columns = read(super::product(left.transpose().mul_scalar(1.0).transpose(), right)).await?;
+        let by_rows = read(super::product(
+            left.clone(),
+            right.clone().transpose().mul_scalar(1.0).transpose(),
+        ))
+        .await?;
+        let by_columns = read(super::product(
+            left.transpose().mul_scalar(1.0).transpose(),
+            right,
+        ))
+        .await?;
         for values in [found, by_rows, by_columns] {
             // Whole numbers this small are exact in f32, in whatever order they are added.
             if values != expected {

@@ -32,7 +32,12 @@ impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
             /// What each side's gradient needs: the other side, kept only where that gradient is wanted.
             type State = (Option<FloatTensor<B>>, Option<FloatTensor<B>>);
 
-            fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+            fn backward(
+                self,
+                ops: Ops<Self::State, 2>,
+                grads: &mut Gradients,
+                _: &mut Checkpointer,
+            ) {
                 let (lhs, rhs) = ops.state;
                 binary::<B, _, _>(
                     ops.parents,
@@ -54,9 +59,16 @@ impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
         let (left_tracked, right_tracked) = (lhs.is_tracked(), rhs.is_tracked());
         let (left, left_node) = lhs.into_parts();
         let (right, right_node) = rhs.into_parts();
-        match Product.prepare::<C>([left_node, right_node]).compute_bound().stateful() {
+        match Product
+            .prepare::<C>([left_node, right_node])
+            .compute_bound()
+            .stateful()
+        {
             OpsKind::Tracked(prep) => prep.finish(
-                (right_tracked.then(|| left.clone()), left_tracked.then(|| right.clone())),
+                (
+                    right_tracked.then(|| left.clone()),
+                    left_tracked.then(|| right.clone()),
+                ),
                 B::product(left, right),
             ),
             OpsKind::UnTracked(prep) => prep.finish(B::product(left, right)),

@@ -24,7 +24,14 @@ macro_rules! kernel {
                 SourceTemplate::new(include_str!($file))
                     // Tensors share pages at the desk, and a page may not be bound for reading and writing at
                     // once; in the browser each has a buffer of its own, which may not be bound twice for writing.
-                    .register("access", if cfg!(target_family = "wasm") { "read" } else { "read_write" })
+                    .register(
+                        "access",
+                        if cfg!(target_family = "wasm") {
+                            "read"
+                        } else {
+                            "read_write"
+                        },
+                    )
                     .register("columns", THREADS.0.to_string())
                     .register("rows", THREADS.1.to_string())
             }
@@ -81,11 +88,17 @@ impl Layout {
     }
 
     fn by_rows(&self, columns: usize) -> bool {
-        self.column == 1 && self.row >= columns && self.row.is_multiple_of(TILE) && self.batch.is_multiple_of(TILE)
+        self.column == 1
+            && self.row >= columns
+            && self.row.is_multiple_of(TILE)
+            && self.batch.is_multiple_of(TILE)
     }
 
     fn by_columns(&self, rows: usize) -> bool {
-        self.row == 1 && self.column >= rows && self.column.is_multiple_of(TILE) && self.batch.is_multiple_of(TILE)
+        self.row == 1
+            && self.column >= rows
+            && self.column.is_multiple_of(TILE)
+            && self.batch.is_multiple_of(TILE)
     }
 }
 
@@ -112,7 +125,11 @@ impl Kernels for CubeBackend {
         let rank = shape.num_dims();
         let (m, k) = (shape[rank - 2], shape[rank - 1]);
         let n = rhs.meta.shape()[rank - 1];
-        assert_eq!(k, rhs.meta.shape()[rank - 2], "product: the inner dimensions must be equal");
+        assert_eq!(
+            k,
+            rhs.meta.shape()[rank - 2],
+            "product: the inner dimensions must be equal"
+        );
         let batch: usize = (0..rank - 2).map(|dim| shape[dim]).product();
         shape[rank - 1] = n;
 
@@ -140,14 +157,28 @@ impl Kernels for CubeBackend {
                 (
                     Box::new(SourceKernel::new(AnyByAny, dim)),
                     vec![
-                        m, k, n, left.batch, right.batch, left.row, right.row, left.column, right.column,
+                        m,
+                        k,
+                        n,
+                        left.batch,
+                        right.batch,
+                        left.row,
+                        right.row,
+                        left.column,
+                        right.column,
                     ],
                 )
             };
 
         let client = lhs.client.clone();
         let handle = client.empty(batch * m * n * lhs.dtype.size());
-        let out = CubeTensor::new_contiguous(client.clone(), lhs.device.clone(), shape, handle, lhs.dtype);
+        let out = CubeTensor::new_contiguous(
+            client.clone(),
+            lhs.device.clone(),
+            shape,
+            handle,
+            lhs.dtype,
+        );
         let mut arguments = KernelArguments::new()
             .with_buffer(lhs.handle.binding())
             .with_buffer(rhs.handle.binding())

@@ -124,7 +124,10 @@ impl LoraConfig {
             r: rank,
             lora_alpha: alpha,
             lora_dropout: 0.0,
-            target_modules: Module::ALL.iter().map(|module| module.name().to_owned()).collect(),
+            target_modules: Module::ALL
+                .iter()
+                .map(|module| module.name().to_owned())
+                .collect(),
             bias: no_bias(),
             fan_in_fan_out: false,
             inference_mode: true,
@@ -136,7 +139,10 @@ impl LoraConfig {
     fn check(&self) -> Result<Vec<Module>, ModelError> {
         let refuse = |why: String| Err(ModelError::Adapter(why));
         if self.peft_type != "LORA" {
-            return refuse(format!("peft_type `{}` is not supported; only LORA is", self.peft_type));
+            return refuse(format!(
+                "peft_type `{}` is not supported; only LORA is",
+                self.peft_type
+            ));
         }
         if self.r == 0 || self.r > 1024 {
             return refuse(format!("rank {} is out of range; use 1 to 1024", self.r));
@@ -182,12 +188,19 @@ impl Adapter {
     /// # Errors
     ///
     /// [`ModelError::Adapter`] for settings that are not supported.
-    pub fn new(config: LoraConfig, model: &Config, seed: u64, device: &Device) -> Result<Self, ModelError> {
+    pub fn new(
+        config: LoraConfig,
+        model: &Config,
+        seed: u64,
+        device: &Device,
+    ) -> Result<Self, ModelError> {
         let mut rng = fastrand::Rng::with_seed(seed);
         Self::build(config, model, device, |_, input, output, rank, first| {
             Ok(if first {
                 let bound = 1.0 / (input as f32).sqrt();
-                (0..input * rank).map(|_| (rng.f32() * 2.0 - 1.0) * bound).collect()
+                (0..input * rank)
+                    .map(|_| (rng.f32() * 2.0 - 1.0) * bound)
+                    .collect()
             } else {
                 vec![0.0; rank * output]
             })
@@ -200,7 +213,12 @@ impl Adapter {
     ///
     /// [`ModelError::Adapter`] for another kind of adapter, and [`ModelError`] of the weights when it is of
     /// another model.
-    pub fn from_peft(config: &[u8], weights: &[u8], model: &Config, device: &Device) -> Result<Self, ModelError> {
+    pub fn from_peft(
+        config: &[u8],
+        weights: &[u8],
+        model: &Config,
+        device: &Device,
+    ) -> Result<Self, ModelError> {
         let config: LoraConfig = serde_json::from_slice(config)
             .map_err(|error| ModelError::Adapter(format!("adapter_config.json: {error}")))?;
         let weights = Weights::parse(weights)?;
@@ -210,8 +228,13 @@ impl Adapter {
             let values = weights.values(name, &[rows, columns])?;
             Ok(transpose(&values, rows, columns))
         })?;
-        let known: std::collections::HashSet<&str> = adapter.names.iter().map(String::as_str).collect();
-        if let Some(stray) = weights.names().into_iter().find(|name| !known.contains(name)) {
+        let known: std::collections::HashSet<&str> =
+            adapter.names.iter().map(String::as_str).collect();
+        if let Some(stray) = weights
+            .names()
+            .into_iter()
+            .find(|name| !known.contains(name))
+        {
             return Err(ModelError::Adapter(format!(
                 "tensor `{stray}` has no place in this model; the adapter was trained on another one"
             )));
@@ -225,14 +248,26 @@ impl Adapter {
     ///
     /// As [`Adapter::from_peft`], and [`ModelError::Missing`] for a file that cannot be read.
     #[cfg(not(target_arch = "wasm32"))]
-    pub fn from_folder(folder: &std::path::Path, model: &Config, device: &Device) -> Result<Self, ModelError> {
+    pub fn from_folder(
+        folder: &std::path::Path,
+        model: &Config,
+        device: &Device,
+    ) -> Result<Self, ModelError> {
         let read = |file: &str| {
             let path = folder.join(file);
             std::fs::read(&path).map_err(|cause| {
-                ModelError::Adapter(format!("{} cannot be read ({cause}); give a PEFT directory", path.display()))
+                ModelError::Adapter(format!(
+                    "{} cannot be read ({cause}); give a PEFT directory",
+                    path.display()
+                ))
             })
         };
-        Self::from_peft(&read("adapter_config.json")?, &read("adapter_model.safetensors")?, model, device)
+        Self::from_peft(
+            &read("adapter_config.json")?,
+            &read("adapter_model.safetensors")?,
+            model,
+            device,
+        )
     }
 
     fn build(
@@ -296,16 +331,28 @@ impl Adapter {
 
     /// Numbers that are trained.
     pub fn parameters(&self) -> usize {
-        self.factors.iter().map(|factor| factor.dims().iter().product::<usize>()).sum()
+        self.factors
+            .iter()
+            .map(|factor| factor.dims().iter().product::<usize>())
+            .sum()
     }
 
     /// `base + s·(xa)b` where the adapter has a side path, else `base`.
-    pub(super) fn add(adapter: Option<&Self>, layer: usize, module: Module, x: &Tensor<2>, base: Tensor<2>) -> Tensor<2> {
+    pub(super) fn add(
+        adapter: Option<&Self>,
+        layer: usize,
+        module: Module,
+        x: &Tensor<2>,
+        base: Tensor<2>,
+    ) -> Tensor<2> {
         let Some(adapter) = adapter else { return base };
         let Some(&place) = adapter.places.get(&(layer, module)) else {
             return base;
         };
-        let (a, b) = (adapter.factors[place].clone(), adapter.factors[place + 1].clone());
+        let (a, b) = (
+            adapter.factors[place].clone(),
+            adapter.factors[place + 1].clone(),
+        );
         base + kernels::product(kernels::product(x.clone(), a) * adapter.scale, b)
     }
 

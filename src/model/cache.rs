@@ -60,7 +60,11 @@ impl Cache {
         let capacity = capacity.next_multiple_of(4);
         let widen = |source: &Tensor<4>| {
             let [_, heads, _, size] = source.dims();
-            let held = source.clone().narrow(2, 0, self.length).expand([rows, heads, self.length, size]);
+            let held =
+                source
+                    .clone()
+                    .narrow(2, 0, self.length)
+                    .expand([rows, heads, self.length, size]);
             Tensor::<4>::zeros([rows, heads, capacity, size], &source.device())
                 .slice_assign([0..rows, 0..heads, 0..self.length, 0..size], held)
         };
@@ -76,12 +80,21 @@ impl Cache {
     /// Key columns an attention over `past` held and `new` fresh tokens sees: whole fours once something is held
     /// (they keep the products on their fast path), the columns past the last token being hidden by the mask.
     pub(super) fn seen(past: usize, new: usize) -> usize {
-        if past == 0 { new } else { (past + new).next_multiple_of(4) }
+        if past == 0 {
+            new
+        } else {
+            (past + new).next_multiple_of(4)
+        }
     }
 
     /// Appends the keys and values of one layer behind what is held and gives back all that is seen:
     /// `[rows, kv heads, seen, head size]`. The length itself moves with [`Cache::advance`].
-    pub(super) fn extend(&mut self, layer: usize, key: Tensor<4>, value: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
+    pub(super) fn extend(
+        &mut self,
+        layer: usize,
+        key: Tensor<4>,
+        value: Tensor<4>,
+    ) -> (Tensor<4>, Tensor<4>) {
         let [rows, heads, new, size] = key.dims();
         let end = self.length + new;
         let place = [0..rows, 0..heads, self.length..end, 0..size];

@@ -107,7 +107,9 @@ impl Config {
     /// [`ModelError::Architecture`] when the model is of another family.
     pub fn from_json(bytes: &[u8]) -> Result<Self, ModelError> {
         let config: Self = serde_json::from_slice(bytes).map_err(|error| {
-            ModelError::Config(format!("{error}; take config.json from the model's own folder"))
+            ModelError::Config(format!(
+                "{error}; take config.json from the model's own folder"
+            ))
         })?;
         config.check()?;
         Ok(config)
@@ -137,9 +139,12 @@ impl Config {
     /// Parameters of the whole model, the tied head counted once.
     pub fn parameters(&self) -> usize {
         let attention = 2 * self.hidden_size * (self.query_size() + self.kv_size());
-        let layer = attention + 3 * self.hidden_size * self.intermediate_size + 2 * self.hidden_size;
+        let layer =
+            attention + 3 * self.hidden_size * self.intermediate_size + 2 * self.hidden_size;
         let head = if self.tie_word_embeddings { 1 } else { 2 };
-        head * self.vocab_size * self.hidden_size + self.num_hidden_layers * layer + self.hidden_size
+        head * self.vocab_size * self.hidden_size
+            + self.num_hidden_layers * layer
+            + self.hidden_size
     }
 
     /// The rotary frequencies, one for each pair of a head's elements: radians per position.
@@ -161,7 +166,11 @@ impl Config {
         let Some(scaling) = scaling else {
             return Ok(plain.collect());
         };
-        let missing = |name: &str| ModelError::Config(format!("rope scaling lacks `{name}`; add it to config.json"));
+        let missing = |name: &str| {
+            ModelError::Config(format!(
+                "rope scaling lacks `{name}`; add it to config.json"
+            ))
+        };
         match scaling.rope_type.as_deref().unwrap_or("default") {
             "default" => Ok(plain.collect()),
             "linear" => {
@@ -170,8 +179,12 @@ impl Config {
             }
             "llama3" => {
                 let factor = scaling.factor.ok_or_else(|| missing("factor"))?;
-                let low = scaling.low_freq_factor.ok_or_else(|| missing("low_freq_factor"))?;
-                let high = scaling.high_freq_factor.ok_or_else(|| missing("high_freq_factor"))?;
+                let low = scaling
+                    .low_freq_factor
+                    .ok_or_else(|| missing("low_freq_factor"))?;
+                let high = scaling
+                    .high_freq_factor
+                    .ok_or_else(|| missing("high_freq_factor"))?;
                 let original = scaling
                     .original_max_position_embeddings
                     .ok_or_else(|| missing("original_max_position_embeddings"))?;
@@ -242,7 +255,8 @@ impl Config {
         }
         if self.attention_bias || self.mlp_bias {
             return Err(ModelError::Config(
-                "projections with a bias are not supported by this version; use a Llama without".into(),
+                "projections with a bias are not supported by this version; use a Llama without"
+                    .into(),
             ));
         }
         if self.hidden_act != "silu" {
@@ -277,21 +291,37 @@ mod tests {
 
     #[test]
     fn an_unknown_architecture_is_named_with_the_known_ones() {
-        let text = String::from_utf8(json("")).unwrap().replace("Llama", "Mamba");
+        let text = String::from_utf8(json(""))
+            .unwrap()
+            .replace("Llama", "Mamba");
         let message = Config::from_json(text.as_bytes()).unwrap_err().to_string();
         assert!(message.contains("MambaForCausalLM") && message.contains("LlamaForCausalLM"));
     }
 
     #[test]
     fn zero_heads_are_refused() {
-        let text = String::from_utf8(json("")).unwrap().replace("heads\":2", "heads\":0");
-        assert!(Config::from_json(text.as_bytes()).unwrap_err().to_string().contains("num_attention_heads is 0"));
+        let text = String::from_utf8(json(""))
+            .unwrap()
+            .replace("heads\":2", "heads\":0");
+        assert!(
+            Config::from_json(text.as_bytes())
+                .unwrap_err()
+                .to_string()
+                .contains("num_attention_heads is 0")
+        );
     }
 
     #[test]
     fn heads_that_cannot_be_grouped_are_refused() {
-        let text = String::from_utf8(json("")).unwrap().replace("key_value_heads\":1", "key_value_heads\":3");
-        assert!(Config::from_json(text.as_bytes()).unwrap_err().to_string().contains("multiple"));
+        let text = String::from_utf8(json(""))
+            .unwrap()
+            .replace("key_value_heads\":1", "key_value_heads\":3");
+        assert!(
+            Config::from_json(text.as_bytes())
+                .unwrap_err()
+                .to_string()
+                .contains("multiple")
+        );
     }
 
     #[test]
@@ -302,8 +332,12 @@ mod tests {
 
     #[test]
     fn linear_scaling_divides_every_frequency() {
-        let plain = Config::from_json(&json("")).unwrap().inverse_frequencies().unwrap();
-        let scaled = Config::from_json(&json(r#","rope_scaling":{"type":"linear","factor":4.0}"#)).unwrap();
+        let plain = Config::from_json(&json(""))
+            .unwrap()
+            .inverse_frequencies()
+            .unwrap();
+        let scaled =
+            Config::from_json(&json(r#","rope_scaling":{"type":"linear","factor":4.0}"#)).unwrap();
         for (a, b) in plain.iter().zip(scaled.inverse_frequencies().unwrap()) {
             assert!((a / 4.0 - b).abs() < 1e-12);
         }

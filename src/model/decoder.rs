@@ -20,7 +20,13 @@ pub struct Input {
 
 /// The longest sequence, in whole fours: they keep the products on their fast path.
 fn widest(sequences: &[Vec<u32>]) -> usize {
-    sequences.iter().map(Vec::len).max().unwrap_or(0).max(1).next_multiple_of(4)
+    sequences
+        .iter()
+        .map(Vec::len)
+        .max()
+        .unwrap_or(0)
+        .max(1)
+        .next_multiple_of(4)
 }
 
 /// Far below any score, yet finite: a row in which nothing may be seen must not become NaN.
@@ -36,14 +42,24 @@ impl Input {
             ids.extend_from_slice(sequence);
             ids.resize(ids.len() + width - sequence.len(), 0);
         }
-        Self::build(ids, sequences.len(), width, 0, |_, query, key| key <= query, |_, column| column as u32)
+        Self::build(
+            ids,
+            sequences.len(),
+            width,
+            0,
+            |_, query, key| key <= query,
+            |_, column| column as u32,
+        )
     }
 
     /// Sequences of unlike length, filled up on the left so that all end in the same column; positions count from
     /// each row's first real token. `padding[row]` says how many columns of a row are filling.
     pub fn left_padded(sequences: &[Vec<u32>]) -> (Self, Vec<usize>) {
         let width = widest(sequences);
-        let padding: Vec<usize> = sequences.iter().map(|sequence| width - sequence.len()).collect();
+        let padding: Vec<usize> = sequences
+            .iter()
+            .map(|sequence| width - sequence.len())
+            .collect();
         let mut ids = Vec::with_capacity(sequences.len() * width);
         for (sequence, fill) in sequences.iter().zip(&padding) {
             ids.resize(ids.len() + fill, 0);
@@ -149,11 +165,18 @@ impl Decoder {
     /// # Errors
     ///
     /// [`ModelError`] when a tensor is missing, of another shape, type or not finite.
-    pub fn load(config: Config, weights: &Weights<'_>, device: &Device) -> Result<Self, ModelError> {
+    pub fn load(
+        config: Config,
+        weights: &Weights<'_>,
+        device: &Device,
+    ) -> Result<Self, ModelError> {
         let (hidden, inner) = (config.hidden_size, config.intermediate_size);
         let (query, kv) = (config.query_size(), config.kv_size());
         let vector = |name: &str| -> Result<Tensor<1>, ModelError> {
-            Ok(Tensor::from_data(TensorData::new(weights.values(name, &[hidden])?, [hidden]), device))
+            Ok(Tensor::from_data(
+                TensorData::new(weights.values(name, &[hidden])?, [hidden]),
+                device,
+            ))
         };
         // Checkpoints keep `[out, in]`; several matrices of one input are joined side by side.
         let matrix = |names: &[(String, usize)], input: usize| -> Result<Tensor<2>, ModelError> {
@@ -169,7 +192,10 @@ impl Decoder {
                 }
                 offset += output;
             }
-            Ok(Tensor::from_data(TensorData::new(joined, [input, total]), device))
+            Ok(Tensor::from_data(
+                TensorData::new(joined, [input, total]),
+                device,
+            ))
         };
 
         let mut layers = Vec::with_capacity(config.num_hidden_layers);
@@ -187,15 +213,22 @@ impl Decoder {
                 )?,
                 output: matrix(&[(name("self_attn.o_proj"), hidden)], query)?,
                 post_norm: vector(&name("post_attention_layernorm"))?,
-                gate_up: matrix(&[(name("mlp.gate_proj"), inner), (name("mlp.up_proj"), inner)], hidden)?,
+                gate_up: matrix(
+                    &[(name("mlp.gate_proj"), inner), (name("mlp.up_proj"), inner)],
+                    hidden,
+                )?,
                 down: matrix(&[(name("mlp.down_proj"), hidden)], inner)?,
             });
         }
 
         let table = weights.values("model.embed_tokens.weight", &[config.vocab_size, hidden])?;
-        let embedding = Tensor::from_data(TensorData::new(table, [config.vocab_size, hidden]), device);
+        let embedding =
+            Tensor::from_data(TensorData::new(table, [config.vocab_size, hidden]), device);
         let head = if config.tie_word_embeddings || !weights.has("lm_head.weight") {
-            matrix(&[("model.embed_tokens.weight".into(), config.vocab_size)], hidden)?
+            matrix(
+                &[("model.embed_tokens.weight".into(), config.vocab_size)],
+                hidden,
+            )?
         } else {
             matrix(&[("lm_head.weight".into(), config.vocab_size)], hidden)?
         };
@@ -218,7 +251,11 @@ impl Decoder {
         let shape = [config.max_position_embeddings, frequencies.len()];
         let table = |turn: fn(f64) -> f64| {
             let values: Vec<f32> = (0..config.max_position_embeddings)
-                .flat_map(|position| frequencies.iter().map(move |frequency| turn(position as f64 * frequency) as f32))
+                .flat_map(|position| {
+                    frequencies
+                        .iter()
+                        .map(move |frequency| turn(position as f64 * frequency) as f32)
+                })
                 .collect();
             Tensor::<2>::from_data(TensorData::new(values, shape), device)
         };
@@ -241,17 +278,23 @@ impl Decoder {
     ///
     /// [`ModelError::TokenId`] or [`ModelError::Context`].
     pub fn check(&self, input: &Input) -> Result<(), ModelError> {
-        if let Some(id) = input.ids.iter().find(|id| **id as usize >= self.config.vocab_size) {
+        if let Some(id) = input
+            .ids
+            .iter()
+            .find(|id| **id as usize >= self.config.vocab_size)
+        {
             return Err(ModelError::TokenId {
                 id: *id,
                 size: self.config.vocab_size,
             });
         }
         match input.positions.iter().max() {
-            Some(last) if *last as usize >= self.config.max_position_embeddings => Err(ModelError::Context {
-                tokens: *last as usize + 1,
-                context: self.config.max_position_embeddings,
-            }),
+            Some(last) if *last as usize >= self.config.max_position_embeddings => {
+                Err(ModelError::Context {
+                    tokens: *last as usize + 1,
+                    context: self.config.max_position_embeddings,
+                })
+            }
             _ => Ok(()),
         }
     }
@@ -280,7 +323,10 @@ impl Decoder {
                 context: held + cache.room(),
             });
         }
-        debug_assert_eq!(held, input.past, "the mask is made for what the cache holds");
+        debug_assert_eq!(
+            held, input.past,
+            "the mask is made for what the cache holds"
+        );
         let (rows, width) = (input.rows, input.width);
         let count = rows * width;
         let hidden = self.config.hidden_size;
@@ -290,7 +336,12 @@ impl Decoder {
         };
         let positions = integers(&input.positions);
         let half = self.config.head_size() / 2;
-        let turn = |table: &Tensor<2>| table.clone().select(0, positions.clone()).reshape([rows, width, 1, half]);
+        let turn = |table: &Tensor<2>| {
+            table
+                .clone()
+                .select(0, positions.clone())
+                .reshape([rows, width, 1, half])
+        };
         let rotary = (turn(&self.cosine), turn(&self.sine));
         let mask = Tensor::<1>::from_data(
             TensorData::new(input.mask.clone(), [input.mask.len()]),
@@ -301,7 +352,16 @@ impl Decoder {
         let mut stream: Tensor<2> = self.embedding.clone().select(0, integers(&input.ids));
         for (index, layer) in self.layers.iter().enumerate() {
             let normed = self.rms_norm(stream.clone(), &layer.input_norm);
-            let attended = self.attention(index, layer, normed, &rotary, &mask, adapter, cache.as_deref_mut(), (rows, width));
+            let attended = self.attention(
+                index,
+                layer,
+                normed,
+                &rotary,
+                &mask,
+                adapter,
+                cache.as_deref_mut(),
+                (rows, width),
+            );
             stream = stream + attended;
             let normed = self.rms_norm(stream.clone(), &layer.post_norm);
             stream = stream + self.feed_forward(index, layer, normed, adapter);
@@ -309,7 +369,9 @@ impl Decoder {
         if let Some(cache) = cache {
             cache.advance(width);
         }
-        Ok(self.rms_norm(stream, &self.norm).reshape([rows, width, hidden]))
+        Ok(self
+            .rms_norm(stream, &self.norm)
+            .reshape([rows, width, hidden]))
     }
 
     /// Scores over the vocabulary for some rows of the stream: `[n, hidden]` to `[n, vocabulary]`.
@@ -322,7 +384,10 @@ impl Decoder {
         x / scale * weight.clone().unsqueeze()
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one call site; a struct would only rename the arguments")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call site; a struct would only rename the arguments"
+    )]
     fn attention(
         &self,
         index: usize,
@@ -359,8 +424,12 @@ impl Decoder {
         // Grouped heads: the queries that share a key head are stacked as rows of one product.
         let group = heads / kv_heads;
         let seen = key.dims()[2];
-        let scores = kernels::product(query.reshape([rows, kv_heads, group * width, size]), key.swap_dims(2, 3));
-        let scores = scores.reshape([rows, kv_heads, group, width, seen]) / (size as f64).sqrt() + mask.clone();
+        let scores = kernels::product(
+            query.reshape([rows, kv_heads, group * width, size]),
+            key.swap_dims(2, 3),
+        );
+        let scores = scores.reshape([rows, kv_heads, group, width, seen]) / (size as f64).sqrt()
+            + mask.clone();
         let weights = activation::softmax(scores, 4).reshape([rows, kv_heads, group * width, seen]);
         let mixed = kernels::product(weights, value)
             .reshape([rows, heads, width, size])
@@ -370,11 +439,29 @@ impl Decoder {
         Adapter::add(adapter, index, Module::Output, &mixed, base)
     }
 
-    fn feed_forward(&self, index: usize, layer: &Layer, x: Tensor<2>, adapter: Option<&Adapter>) -> Tensor<2> {
+    fn feed_forward(
+        &self,
+        index: usize,
+        layer: &Layer,
+        x: Tensor<2>,
+        adapter: Option<&Adapter>,
+    ) -> Tensor<2> {
         let inner = self.config.intermediate_size;
         let joined = kernels::product(x.clone(), layer.gate_up.clone());
-        let gate = Adapter::add(adapter, index, Module::Gate, &x, joined.clone().narrow(1, 0, inner));
-        let up = Adapter::add(adapter, index, Module::Up, &x, joined.narrow(1, inner, inner));
+        let gate = Adapter::add(
+            adapter,
+            index,
+            Module::Gate,
+            &x,
+            joined.clone().narrow(1, 0, inner),
+        );
+        let up = Adapter::add(
+            adapter,
+            index,
+            Module::Up,
+            &x,
+            joined.narrow(1, inner, inner),
+        );
         let product = activation::silu(gate) * up;
         let base = kernels::product(product.clone(), layer.down.clone());
         Adapter::add(adapter, index, Module::Down, &product, base)
@@ -402,7 +489,11 @@ impl Model {
     ///
     /// [`ModelError`] for ids or lengths the model does not have, [`crate::kernels::DeviceError`] when the device
     /// does not answer.
-    pub async fn logits(&self, ids: &[u32], adapter: Option<&Adapter>) -> Result<Vec<Vec<f32>>, crate::Error> {
+    pub async fn logits(
+        &self,
+        ids: &[u32],
+        adapter: Option<&Adapter>,
+    ) -> Result<Vec<Vec<f32>>, crate::Error> {
         let input = Input::right_padded(&[ids.to_vec()]);
         let hidden = self.decoder.hidden(&input, adapter, None)?;
         let size = self.decoder.config().hidden_size;

@@ -4,7 +4,9 @@
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ModelError {
     /// A file is not there or cannot be read.
-    #[error("{path}: cannot be read ({cause}); a model folder holds config.json, tokenizer.json and model.safetensors")]
+    #[error(
+        "{path}: cannot be read ({cause}); a model folder holds config.json, tokenizer.json and model.safetensors"
+    )]
     Missing {
         /// The file.
         path: String,
@@ -32,7 +34,9 @@ pub enum ModelError {
     #[error("safetensors: tensor `{0}` is missing; the weights do not belong to this config.json")]
     TensorMissing(String),
     /// A tensor has another shape than the configuration says.
-    #[error("safetensors: tensor `{name}` has shape {found:?} where config.json asks for {expected:?}; they are of different models")]
+    #[error(
+        "safetensors: tensor `{name}` has shape {found:?} where config.json asks for {expected:?}; they are of different models"
+    )]
     Shape {
         /// The tensor.
         name: String,
@@ -50,7 +54,9 @@ pub enum ModelError {
         dtype: String,
     },
     /// A weight is not a finite number.
-    #[error("safetensors: tensor `{0}` holds a value that is no finite number; download the file again")]
+    #[error(
+        "safetensors: tensor `{0}` holds a value that is no finite number; download the file again"
+    )]
     NotFinite(String),
     /// An adapter that does not fit the model.
     #[error("adapter: {0}")]

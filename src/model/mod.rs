@@ -80,10 +80,16 @@ impl Model {
         let name = folder
             .canonicalize()
             .ok()
-            .and_then(|path| path.file_name().map(|name| name.to_string_lossy().into_owned()))
+            .and_then(|path| {
+                path.file_name()
+                    .map(|name| name.to_string_lossy().into_owned())
+            })
             .unwrap_or_else(|| folder.display().to_string());
-        let (config, tokenizer, weights) =
-            (read("config.json")?, read("tokenizer.json")?, read("model.safetensors")?);
+        let (config, tokenizer, weights) = (
+            read("config.json")?,
+            read("tokenizer.json")?,
+            read("model.safetensors")?,
+        );
         Self::from_files(
             &name,
             &Files {

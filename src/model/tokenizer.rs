@@ -50,8 +50,11 @@ impl Vocabulary {
     ///
     /// [`ModelError::Tokenizer`] when it is not one.
     pub fn from_json(bytes: &[u8]) -> Result<Self, ModelError> {
-        let mut tokenizer = Tokenizer::from_bytes(bytes)
-            .map_err(|error| ModelError::Tokenizer(format!("{error}; take the file from the model's own folder")))?;
+        let mut tokenizer = Tokenizer::from_bytes(bytes).map_err(|error| {
+            ModelError::Tokenizer(format!(
+                "{error}; take the file from the model's own folder"
+            ))
+        })?;
         // Lengths are the caller's affair: a limit kept in the file would cut prompts in silence.
         tokenizer.with_padding(None);
         tokenizer

@@ -17,7 +17,8 @@ impl<'a> Weights<'a> {
     ///
     /// [`ModelError::Safetensors`] with the reader's own reason (truncated, overlapping, header too large …).
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ModelError> {
-        let tensors = SafeTensors::deserialize(bytes).map_err(|error| ModelError::Safetensors(error.to_string()))?;
+        let tensors = SafeTensors::deserialize(bytes)
+            .map_err(|error| ModelError::Safetensors(error.to_string()))?;
         Ok(Self { tensors })
     }
 
@@ -33,7 +34,10 @@ impl<'a> Weights<'a> {
 
     /// The shape of a tensor, when there is one of that name.
     pub fn shape(&self, name: &str) -> Option<Vec<usize>> {
-        self.tensors.tensor(name).ok().map(|view| view.shape().to_vec())
+        self.tensors
+            .tensor(name)
+            .ok()
+            .map(|view| view.shape().to_vec())
     }
 
     /// The values of the tensor `name`, in row-major order, widened to f32.
@@ -112,8 +116,14 @@ mod tests {
 
     #[test]
     fn a_truncated_file_is_refused() {
-        let bytes = file(r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#, &[0; 4]);
-        assert!(matches!(Weights::parse(&bytes), Err(ModelError::Safetensors(_))));
+        let bytes = file(
+            r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#,
+            &[0; 4],
+        );
+        assert!(matches!(
+            Weights::parse(&bytes),
+            Err(ModelError::Safetensors(_))
+        ));
     }
 
     #[test]
@@ -126,8 +136,14 @@ mod tests {
 
     #[test]
     fn a_tensor_of_another_shape_is_named_with_both_shapes() {
-        let bytes = file(r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#, &[0; 4]);
-        let error = Weights::parse(&bytes).unwrap().values("a", &[2]).unwrap_err();
+        let bytes = file(
+            r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#,
+            &[0; 4],
+        );
+        let error = Weights::parse(&bytes)
+            .unwrap()
+            .values("a", &[2])
+            .unwrap_err();
         assert_eq!(
             error,
             ModelError::Shape {
@@ -141,14 +157,23 @@ mod tests {
     #[test]
     fn a_tensor_that_is_not_there_is_named() {
         let bytes = file("{}", &[]);
-        let error = Weights::parse(&bytes).unwrap().values("w", &[1]).unwrap_err();
+        let error = Weights::parse(&bytes)
+            .unwrap()
+            .values("w", &[1])
+            .unwrap_err();
         assert_eq!(error, ModelError::TensorMissing("w".into()));
     }
 
     #[test]
     fn integers_are_refused_as_weights() {
-        let bytes = file(r#"{"a":{"dtype":"I32","shape":[1],"data_offsets":[0,4]}}"#, &[0; 4]);
-        let error = Weights::parse(&bytes).unwrap().values("a", &[1]).unwrap_err();
+        let bytes = file(
+            r#"{"a":{"dtype":"I32","shape":[1],"data_offsets":[0,4]}}"#,
+            &[0; 4],
+        );
+        let error = Weights::parse(&bytes)
+            .unwrap()
+            .values("a", &[1])
+            .unwrap_err();
         assert!(matches!(error, ModelError::Dtype { .. }));
     }
 
@@ -158,7 +183,10 @@ mod tests {
             r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#,
             &f32::NAN.to_le_bytes(),
         );
-        let error = Weights::parse(&bytes).unwrap().values("a", &[1]).unwrap_err();
+        let error = Weights::parse(&bytes)
+            .unwrap()
+            .values("a", &[1])
+            .unwrap_err();
         assert_eq!(error, ModelError::NotFinite("a".into()));
     }
 }

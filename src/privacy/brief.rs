@@ -15,16 +15,24 @@ pub struct Brief {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BriefError {
     /// Too long to be a brief.
-    #[error("the brief has {0} bytes, more than the {MOST_BYTES} allowed; shorten the instruction or the labels")]
+    #[error(
+        "the brief has {0} bytes, more than the {MOST_BYTES} allowed; shorten the instruction or the labels"
+    )]
     TooLong(usize),
     /// It repeats a seed.
-    #[error("the instruction repeats a seed word for word (\"{0}\"); describe the task in other words")]
+    #[error(
+        "the instruction repeats a seed word for word (\"{0}\"); describe the task in other words"
+    )]
     RepeatsSeed(String),
     /// Not a place a brief may go to.
-    #[error("{0} is no allowed destination; use https://, or http:// on this machine (127.0.0.1, localhost)")]
+    #[error(
+        "{0} is no allowed destination; use https://, or http:// on this machine (127.0.0.1, localhost)"
+    )]
     Destination(String),
     /// The teacher did not answer as it should.
-    #[error("the teacher at {host} did not answer ({cause}); check the address and the key, or use the offline teacher")]
+    #[error(
+        "the teacher at {host} did not answer ({cause}); check the address and the key, or use the offline teacher"
+    )]
     NoAnswer {
         /// Where it was sent.
         host: String,
@@ -60,7 +68,9 @@ impl Destination {
     /// The address without its path, for messages and the ledger.
     pub fn host(&self) -> &str {
         let start = self.url.find("://").map_or(0, |at| at + 3);
-        let end = self.url[start..].find('/').map_or(self.url.len(), |at| start + at);
+        let end = self.url[start..]
+            .find('/')
+            .map_or(self.url.len(), |at| start + at);
         &self.url[start..end]
     }
 
@@ -76,11 +86,17 @@ impl Destination {
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let host = match authority.strip_prefix('[') {
             Some(address) => address.split(']').next().unwrap_or_default(),
-            None => authority.rsplit_once(':').map_or(authority, |(host, _)| host),
+            None => authority
+                .rsplit_once(':')
+                .map_or(authority, |(host, _)| host),
         };
         let loopback = ["127.0.0.1", "localhost", "::1"].contains(&host);
         let allowed = scheme == "https" || (scheme == "http" && loopback);
-        if !allowed || host.is_empty() || authority.contains('@') || url.contains(char::is_whitespace) {
+        if !allowed
+            || host.is_empty()
+            || authority.contains('@')
+            || url.contains(char::is_whitespace)
+        {
             return Err(refuse());
         }
         let url = url.trim_end_matches('/');
@@ -101,7 +117,11 @@ impl Brief {
             TaskKind::Qa => "qa",
         };
         Self {
-            text: format!("Task: {}\nKind: {kind}\nLabels: {}", task.instruction, task.labels.join(", ")),
+            text: format!(
+                "Task: {}\nKind: {kind}\nLabels: {}",
+                task.instruction,
+                task.labels.join(", ")
+            ),
         }
     }
 
@@ -132,7 +152,9 @@ impl Brief {
                 .windows(5)
                 .any(|run| words.windows(5).any(|other| other == run));
             if repeats {
-                return Err(BriefError::RepeatsSeed(seed.text.chars().take(60).collect()));
+                return Err(BriefError::RepeatsSeed(
+                    seed.text.chars().take(60).collect(),
+                ));
             }
         }
         Ok(Cleared(self))
@@ -161,13 +183,20 @@ mod tests {
     #[test]
     fn an_instruction_that_repeats_a_seed_is_refused() {
         let task = task("Sort texts such as: my cat, Zebulon, sleeps on a chair");
-        assert!(matches!(Brief::of(&task).clear(&task), Err(BriefError::RepeatsSeed(_))));
+        assert!(matches!(
+            Brief::of(&task).clear(&task),
+            Err(BriefError::RepeatsSeed(_))
+        ));
     }
 
     #[test]
     fn a_brief_that_is_too_long_is_refused() {
-        let task = task(&"long ".repeat(600));
-        assert!(matches!(Brief::of(&task).clear(&task), Err(BriefError::TooLong(_))));
+        let mut task = task("Sort these.");
+        task.labels.extend((0..40).map(|i| format!("{i:080}")));
+        assert!(matches!(
+            Brief::of(&task).clear(&task),
+            Err(BriefError::TooLong(_))
+        ));
     }
 
     #[test]
@@ -178,7 +207,13 @@ mod tests {
             "http://localhost:8000/v1/",
             "http://[::1]:8000/v1",
         ] {
-            assert!(Destination::parse(good).unwrap().url().ends_with("/v1/chat/completions"), "{good}");
+            assert!(
+                Destination::parse(good)
+                    .unwrap()
+                    .url()
+                    .ends_with("/v1/chat/completions"),
+                "{good}"
+            );
         }
         for bad in [
             "http://example.org/v1",
@@ -197,6 +232,11 @@ mod tests {
 
     #[test]
     fn the_host_is_named_without_the_path() {
-        assert_eq!(Destination::parse("https://api.example.org/v1").unwrap().host(), "api.example.org");
+        assert_eq!(
+            Destination::parse("https://api.example.org/v1")
+                .unwrap()
+                .host(),
+            "api.example.org"
+        );
     }
 }

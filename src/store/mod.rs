@@ -14,7 +14,9 @@ pub struct Folder {
 
 /// A file or folder that cannot be written.
 #[derive(Debug, thiserror::Error)]
-#[error("{path}: cannot be written ({cause}); free some space or choose another --out, then run again")]
+#[error(
+    "{path}: cannot be written ({cause}); free some space or choose another --out, then run again"
+)]
 pub struct StoreError {
     /// The file or folder.
     pub path: String,
@@ -97,7 +99,10 @@ mod tests {
         folder.put("adapter/x.json", b"1").unwrap();
         folder.put("adapter/x.json", b"22").unwrap();
         assert_eq!(fs::read(root.path().join("adapter/x.json")).unwrap(), b"22");
-        assert_eq!(fs::read_dir(root.path().join("adapter")).unwrap().count(), 1);
+        assert_eq!(
+            fs::read_dir(root.path().join("adapter")).unwrap().count(),
+            1
+        );
     }
 
     #[test]
@@ -106,6 +111,9 @@ mod tests {
         let file = root.path().join("file");
         fs::write(&file, b"").unwrap();
         let message = Folder::create(&file.join("run")).err().unwrap().to_string();
-        assert!(message.contains("file") && message.contains("--out"), "{message}");
+        assert!(
+            message.contains("file") && message.contains("--out"),
+            "{message}"
+        );
     }
 }

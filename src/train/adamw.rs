@@ -46,15 +46,27 @@ impl AdamW {
     /// New factors from the old ones and their gradients, and the norm of all gradients together before clipping.
     ///
     /// Everything stays on the device; nothing is read back.
-    pub fn step(&mut self, factors: &[Tensor<2>], grads: Vec<Tensor<2>>, rate: f64) -> (Vec<Tensor<2>>, Tensor<1>) {
+    pub fn step(
+        &mut self,
+        factors: &[Tensor<2>],
+        grads: Vec<Tensor<2>>,
+        rate: f64,
+    ) -> (Vec<Tensor<2>>, Tensor<1>) {
         self.step += 1;
-        let squares: Vec<Tensor<1>> = grads.iter().map(|grad| grad.clone().square().sum()).collect();
+        let squares: Vec<Tensor<1>> = grads
+            .iter()
+            .map(|grad| grad.clone().square().sum())
+            .collect();
         let norm = Tensor::cat(squares, 0).sum().sqrt();
         let clip = self
             .config
             .max_grad_norm
             // PyTorch's clip_grad_norm_ adds 1e-6 below the line.
-            .map(|most| ((norm.clone() + 1e-6).recip() * most).clamp_max(1.0).unsqueeze::<2>());
+            .map(|most| {
+                ((norm.clone() + 1e-6).recip() * most)
+                    .clamp_max(1.0)
+                    .unsqueeze::<2>()
+            });
         let (beta1, beta2) = self.config.betas;
         let (correct1, correct2) = (1.0 - beta1.powi(self.step), 1.0 - beta2.powi(self.step));
         let updated = factors

@@ -15,7 +15,9 @@ pub enum TrainError {
     #[error("there are no rows to train on; add seeds or accept instances")]
     Empty,
     /// The loss is no number any more.
-    #[error("the loss became {0} at step {1}; the last good adapter is kept, try a lower learning rate")]
+    #[error(
+        "the loss became {0} at step {1}; the last good adapter is kept, try a lower learning rate"
+    )]
     Diverged(f32, usize),
     /// Every answer of a batch is empty.
     #[error("row {0} has no answer to learn; every training row needs one")]

@@ -35,7 +35,9 @@ impl Schedule {
         if step < self.warmup {
             return self.peak * (step + 1) as f64 / (self.warmup + 1) as f64;
         }
-        let Some(total) = self.total else { return self.peak };
+        let Some(total) = self.total else {
+            return self.peak;
+        };
         let span = total.saturating_sub(self.warmup).max(1);
         let progress = ((step - self.warmup) as f64 / span as f64).min(1.0);
         self.peak * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos())
@@ -60,7 +62,10 @@ mod tests {
         for total in [1, 2, 3, 10] {
             let schedule = Schedule::cosine(0.5, total, 0.3);
             for step in 0..2 * total {
-                assert!((0.0..=0.5).contains(&schedule.rate(step)), "step {step} of {total}");
+                assert!(
+                    (0.0..=0.5).contains(&schedule.rate(step)),
+                    "step {step} of {total}"
+                );
             }
         }
     }

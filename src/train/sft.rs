@@ -122,14 +122,23 @@ impl<'a> Trainer<'a> {
             Tensor::<1, Int>::from_data(TensorData::new(values, [length]), device)
         };
         let answers = targets.len();
-        let picked = hidden.reshape([count * width, size]).select(0, integers(sources));
+        let picked = hidden
+            .reshape([count * width, size])
+            .select(0, integers(sources));
         let scores = activation::log_softmax(self.model.decoder.logits(picked), 1);
-        let loss = scores.gather(1, integers(targets).reshape([answers, 1])).mean().neg();
+        let loss = scores
+            .gather(1, integers(targets).reshape([answers, 1]))
+            .mean()
+            .neg();
         let mut grads = loss.backward();
         let zero = |factor: &Tensor<2>| factor.clone().inner().zeros_like();
         let grads = tracked
             .iter()
-            .map(|factor| factor.grad_remove(&mut grads).unwrap_or_else(|| zero(factor)))
+            .map(|factor| {
+                factor
+                    .grad_remove(&mut grads)
+                    .unwrap_or_else(|| zero(factor))
+            })
             .collect();
         Ok((loss.inner(), grads))
     }
@@ -143,7 +152,9 @@ impl<'a> Trainer<'a> {
     pub async fn step(&mut self, rows: &[Row]) -> Result<StepMetrics, Error> {
         let (loss, grads) = self.gradients(rows)?;
         let learning_rate = self.config.schedule.rate(self.step);
-        let (factors, norm) = self.optimiser.step(self.adapter.factors(), grads, learning_rate);
+        let (factors, norm) = self
+            .optimiser
+            .step(self.adapter.factors(), grads, learning_rate);
         // One reading a step: it also keeps the queue of a slow device short, so that Stop is heard.
         let values = kernels::read(Tensor::cat(vec![loss, norm], 0)).await?;
         let (loss, grad_norm) = (values[0], values[1]);

@@ -1,6 +1,7 @@
 //! What JavaScript sees: an engine on a device, runs on it, and typed events. It only translates.
 
 mod console;
+mod constructors;
 mod errors;
 
 use std::cell::{Cell, RefCell};
@@ -21,15 +22,7 @@ use errors::thrown;
 /// Runs once when the module is instantiated.
 #[wasm_bindgen(start)]
 pub fn start() {
-    unsafe extern "C" {
-        fn __wasm_call_ctors();
-    }
-    // A dependency registers itself through constructors. Without this call the linker would wrap every export so
-    // that all of them run again at each call, which takes most of the time of a run.
-    #[expect(unsafe_code, reason = "the linker's own function, called once before anything else")]
-    unsafe {
-        __wasm_call_ctors();
-    }
+    constructors::run();
     console_error_panic_hook::set_once();
     console::forward_errors();
 }
@@ -135,8 +128,14 @@ pub struct Engine {
 impl Engine {
     /// Opens the device this module was built for.
     pub async fn open() -> Result<Engine, JsValue> {
-        let choice = if cfg!(feature = "gpu") { Choice::Gpu } else { Choice::Cpu };
-        let opened = kernels::open(choice).await.map_err(|error| thrown(&error.into()))?;
+        let choice = if cfg!(feature = "gpu") {
+            Choice::Gpu
+        } else {
+            Choice::Cpu
+        };
+        let opened = kernels::open(choice)
+            .await
+            .map_err(|error| thrown(&error.into()))?;
         Ok(Self {
             opened,
             model: RefCell::new(None),
@@ -176,7 +175,8 @@ impl Engine {
             tokenizer: &tokenizer,
             weights: &weights,
         };
-        let model = Model::from_files(&name, &files, &self.opened.device).map_err(|error| thrown(&error.into()))?;
+        let model = Model::from_files(&name, &files, &self.opened.device)
+            .map_err(|error| thrown(&error.into()))?;
         let shape = model.decoder.config();
         let info = ModelInfo {
             name,
@@ -193,7 +193,12 @@ impl Engine {
     }
 
     /// Reads a task without running it.
-    pub fn check_task(&self, task: &str, seeds: &str, test: Option<String>) -> Result<JsValue, JsValue> {
+    pub fn check_task(
+        &self,
+        task: &str,
+        seeds: &str,
+        test: Option<String>,
+    ) -> Result<JsValue, JsValue> {
         let task = read_task(task, seeds, test)?;
         plain(&TaskSummary {
             name: &task.name,
@@ -226,7 +231,9 @@ impl Engine {
         let options: Option<RunOptions> = serde_wasm_bindgen::from_value(options)
             .map_err(|error| thrown(&Error::Setting(format!("options: {error}"))))?;
         if self.running.replace(true) {
-            return Err(thrown(&Error::Setting("a run is going on; stop it first".into())));
+            return Err(thrown(&Error::Setting(
+                "a run is going on; stop it first".into(),
+            )));
         }
         let cancel = Cancel::new();
         let heard = {
@@ -249,7 +256,15 @@ impl Engine {
                 }
             };
             let mut monitor = Monitor::new(send, cancel);
-            evolve::run(&model, &self.opened, &task, &settings, &mut monitor, &mut outcome).await
+            evolve::run(
+                &model,
+                &self.opened,
+                &task,
+                &settings,
+                &mut monitor,
+                &mut outcome,
+            )
+            .await
         };
         if let Some(signal) = &signal {
             signal.set_onabort(None);
@@ -276,7 +291,12 @@ impl Engine {
                 .unwrap_or_default();
             Prediction {
                 label: &task.labels[best],
-                probabilities: task.labels.iter().map(String::as_str).zip(probabilities).collect(),
+                probabilities: task
+                    .labels
+                    .iter()
+                    .map(String::as_str)
+                    .zip(probabilities)
+                    .collect(),
             }
         };
         let before = evolve::predict(&model, task, None, &text)
@@ -320,7 +340,10 @@ impl Engine {
     /// Scores over the vocabulary at every position of a sequence, row after row.
     pub async fn logits(&self, ids: Vec<u32>) -> Result<Vec<f32>, JsValue> {
         let model = self.loaded()?;
-        let logits = model.logits(&ids, None).await.map_err(|error| thrown(&error))?;
+        let logits = model
+            .logits(&ids, None)
+            .await
+            .map_err(|error| thrown(&error))?;
         Ok(logits.into_iter().flatten().collect())
     }
 
@@ -328,7 +351,9 @@ impl Engine {
         let outcome = self.outcome.borrow().clone();
         match &outcome.adapter {
             Some((_, adapter)) => adapter.to_peft().await.map_err(|error| thrown(&error)),
-            None => Err(thrown(&Error::Setting("nothing is trained yet; run a task first".into()))),
+            None => Err(thrown(&Error::Setting(
+                "nothing is trained yet; run a task first".into(),
+            ))),
         }
     }
 

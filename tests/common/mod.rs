@@ -75,7 +75,13 @@ fn largest_difference(found: &[f32], expected: &[f32]) -> f32 {
     found
         .iter()
         .zip(expected)
-        .map(|(a, b)| if a.is_finite() { (a - b).abs() } else { f32::INFINITY })
+        .map(|(a, b)| {
+            if a.is_finite() {
+                (a - b).abs()
+            } else {
+                f32::INFINITY
+            }
+        })
         .fold(0.0, f32::max)
 }
 
@@ -86,11 +92,17 @@ fn rows_of(name: &str, width: usize) -> Vec<Vec<u32>> {
         .collect()
 }
 
-async fn logits_of(decoder: &Decoder, sequences: &[Vec<u32>], adapter: Option<&Adapter>) -> Vec<f32> {
+async fn logits_of(
+    decoder: &Decoder,
+    sequences: &[Vec<u32>],
+    adapter: Option<&Adapter>,
+) -> Vec<f32> {
     let input = Input::right_padded(sequences);
     let hidden = decoder.hidden(&input, adapter, None).unwrap();
     let [rows, width, size] = hidden.dims();
-    read(decoder.logits(hidden.reshape([rows * width, size]))).await.unwrap()
+    read(decoder.logits(hidden.reshape([rows * width, size])))
+        .await
+        .unwrap()
 }
 
 /// Logits of two sequences of 32 tokens.
@@ -126,7 +138,13 @@ pub async fn padded_batches_equal_transformers(opened: &Opened) {
     let sequences: Vec<Vec<u32>> = rows_of("leftpad.input_ids", 24)
         .into_iter()
         .zip(mask.chunks(24))
-        .map(|(row, mask)| row.into_iter().zip(mask).filter(|(_, m)| **m == 1).map(|(id, _)| id).collect())
+        .map(|(row, mask)| {
+            row.into_iter()
+                .zip(mask)
+                .filter(|(_, m)| **m == 1)
+                .map(|(id, _)| id)
+                .collect()
+        })
         .collect();
     assert!(sequences[0].len() != sequences[1].len());
     let (input, _) = Input::left_padded(&sequences);
@@ -186,7 +204,8 @@ fn batches() -> Vec<Vec<Row>> {
 }
 
 fn trainer<'a>(model: &'a Model, opened: &Opened) -> Trainer<'a> {
-    let adapter = Adapter::from_peft(INIT.0, INIT.1, model.decoder.config(), &opened.device).unwrap();
+    let adapter =
+        Adapter::from_peft(INIT.0, INIT.1, model.decoder.config(), &opened.device).unwrap();
     let config = TrainerConfig {
         schedule: Schedule::constant(1e-3),
         optimiser: AdamWConfig {
@@ -211,9 +230,13 @@ pub async fn first_gradients_equal_pytorch(opened: &Opened) {
             continue;
         }
         // Ours lie `[r, out]`, PEFT's `[out, r]`.
-        let turned: Vec<f32> = (0..values.len()).map(|i| values[(i % rows) * columns + i / rows]).collect();
+        let turned: Vec<f32> = (0..values.len())
+            .map(|i| values[(i % rows) * columns + i / rows])
+            .collect();
         let expected = floats(&format!("sft.grad0.{name}"));
-        let largest = expected.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+        let largest = expected
+            .iter()
+            .fold(0.0f32, |most, value| most.max(value.abs()));
         let worst = largest_difference(&turned, &expected);
         assert!(worst <= 1e-3 * largest, "{name}: {worst} of {largest}");
         compared += 1;
@@ -231,11 +254,22 @@ pub async fn training_losses_equal_peft(opened: &Opened, steps: usize) {
     let batches = batches();
     for step in 0..steps.min(expected.len()) {
         let metrics = trainer.step(&batches[step % batches.len()]).await.unwrap();
-        let (loss, norm) = (expected[step].as_f64().unwrap(), norms[step].as_f64().unwrap());
+        let (loss, norm) = (
+            expected[step].as_f64().unwrap(),
+            norms[step].as_f64().unwrap(),
+        );
         let off = (f64::from(metrics.loss) - loss).abs() / loss;
-        assert!(off <= 0.005, "step {step}: loss {} for {loss}", metrics.loss);
+        assert!(
+            off <= 0.005,
+            "step {step}: loss {} for {loss}",
+            metrics.loss
+        );
         let off = (f64::from(metrics.grad_norm) - norm).abs() / norm;
-        assert!(off <= 0.01, "step {step}: gradient norm {} for {norm}", metrics.grad_norm);
+        assert!(
+            off <= 0.01,
+            "step {step}: gradient norm {} for {norm}",
+            metrics.grad_norm
+        );
     }
     if steps < expected.len() {
         return;
@@ -252,11 +286,19 @@ pub async fn adapters_of_peft_load_and_save(opened: &Opened) {
     let model = model(opened);
     let config = model.decoder.config();
     let adapter = Adapter::from_peft(TRAINED.0, TRAINED.1, config, &opened.device).unwrap();
-    let found = logits_of(&model.decoder, &rows_of("fwd.input_ids", 32), Some(&adapter)).await;
+    let found = logits_of(
+        &model.decoder,
+        &rows_of("fwd.input_ids", 32),
+        Some(&adapter),
+    )
+    .await;
     let worst = largest_difference(&found, &floats("sft.after.logits"));
     assert!(worst <= 1e-3, "{worst}");
     let (_, saved) = adapter.to_peft().await.unwrap();
-    let (ours, theirs) = (SafeTensors::deserialize(&saved).unwrap(), SafeTensors::deserialize(TRAINED.1).unwrap());
+    let (ours, theirs) = (
+        SafeTensors::deserialize(&saved).unwrap(),
+        SafeTensors::deserialize(TRAINED.1).unwrap(),
+    );
     let mut names = theirs.names();
     names.sort_unstable();
     let mut found = ours.names();

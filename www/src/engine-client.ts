@@ -49,6 +49,11 @@ export class EngineClient {
     return this.call("open", { base: document.baseURI, device });
   }
 
+  /** A worker is there; after a Stop that it did not hear it is not. */
+  get isOpen(): boolean {
+    return this.worker !== null;
+  }
+
   /** Starts the engine again on the same device, as after a crash. */
   reopen(): Promise<Calls["open"]["output"]> {
     return this.open(this.device);

@@ -112,7 +112,6 @@ export class Studio {
     this.store.update(({ run }) => void (run.phase = "stopping"));
     const outcome = await this.client.stop(this.running);
     if (outcome === "ended") {
-      this.store.update((state) => void (state.engineHasRun = false));
       await this.reopen();
     }
   }
@@ -152,7 +151,7 @@ export class Studio {
       this.store.update((state) => {
         state.run.phase = cancelled ? "stopped" : "failed";
         state.run.error = cancelled ? null : messageOf(thrown);
-        state.engineHasRun = state.run.started !== null;
+        state.engineHasRun = state.run.started !== null && this.client.isOpen;
       });
       // Stop promises a second, so nothing is put off.
       this.store.draw();
@@ -171,13 +170,14 @@ export class Studio {
     try {
       const engine = await this.client.reopen();
       this.store.update((state) => void (state.engine = engine));
+      await this.countKept();
     } catch (thrown) {
       this.store.update((state) => void (state.engineError = messageOf(thrown)));
     }
   }
 
   private async countKept(): Promise<void> {
-    const kept = await this.client.call("kept", {}).catch(() => null);
+    const kept = await this.client.call("kept", {}).catch(() => this.store.state.kept);
     this.store.update((state) => void (state.kept = kept));
   }
 }

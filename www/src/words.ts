@@ -51,7 +51,7 @@ function doing(stage: Stage, row: RowName | null): string {
 const REFUSALS: Record<string, string> = {
   parse: "not one whole text",
   length: "too short or too long",
-  copy: "copies of a seed",
+  copy: "copied from a seed",
   similar: "too much like another",
   vote: "label in doubt",
 };

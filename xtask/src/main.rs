@@ -3,6 +3,7 @@
 mod browser;
 mod cargo;
 mod count;
+mod evaluate;
 mod files;
 mod node;
 mod paths;
@@ -62,6 +63,8 @@ enum Command {
     },
     /// Run every check: format, clippy, native tests, wasm tests and the page's tests
     Test(test::Options),
+    /// Run tasks natively for several seeds and write the table of rows
+    Evaluate(evaluate::Options),
     /// Show the size of both wasm modules, raw and compressed
     Size {
         /// Fail when a module is larger than its limit
@@ -111,6 +114,7 @@ fn run(command: Command) -> Result<ExitCode> {
             server.wait();
         }
         Command::Test(options) => return Ok(test::run(&paths, &options)),
+        Command::Evaluate(options) => evaluate::run(&paths, &options)?,
         Command::Size { check } => size::show(&paths, check)?,
         Command::WasmTestRunner { args } => return runner::run(&paths, args),
     }

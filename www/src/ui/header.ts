@@ -2,6 +2,7 @@
 import type { State } from "../state";
 import { bytes, plural } from "../words";
 import { byId, make, setText } from "./dom";
+import { isBusy } from "./task";
 
 export class Header {
   private readonly chip = byId("device-chip", HTMLLIElement);
@@ -30,5 +31,6 @@ export class Header {
     const size = bytes(state.kept?.bytes ?? 0);
     setText(this.kept, runs === 0 ? "No runs stored in this browser." : `${plural(runs, "run")} stored in this browser (${size}).`);
     this.forget.hidden = runs === 0;
+    this.forget.disabled = isBusy(state);
   }
 }

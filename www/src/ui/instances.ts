@@ -80,7 +80,7 @@ export class InstancesPlace {
     for (const [show, element] of this.counts) {
       setText(element, count(totals[show]));
     }
-    const why = [...this.refusals].map(([refusal, number]) => `${count(number)} ${refusalWords(refusal)}`).join(", ");
+    const why = [...this.refusals].map(([refusal, number]) => `${refusalWords(refusal)} ${count(number)}`).join(", ");
     const more = totals[this.show] > MOST_ROWS ? ` The newest ${MOST_ROWS} are shown; the download has all.` : "";
     setText(this.note, why === "" ? more : `Refused: ${why}.${more}`);
   }

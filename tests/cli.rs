@@ -1,0 +1,391 @@
+//! The command as a shell sees it: one object on standard output, one clear line on standard error, never a panic.
+#![cfg(all(not(target_arch = "wasm32"), feature = "desk"))]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+const MODEL: &str = "tests/fixtures/tiny-llama-1m";
+
+fn seedbed(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_seedbed"))
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("the command starts")
+}
+
+fn object(output: &Output) -> Value {
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(
+        text.lines().count(),
+        1,
+        "one object and nothing else: {text}"
+    );
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// The line that a failing command says, checked to be one line, no panic, and to hold every word.
+fn refuses(arguments: &[&str], words: &[&str]) {
+    let output = seedbed(arguments);
+    let line = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{line}");
+    assert!(output.stdout.is_empty());
+    assert!(!line.contains("panicked"), "{line}");
+    assert_eq!(line.trim_end().lines().count(), 1, "{line}");
+    for word in words {
+        assert!(line.contains(word), "{word} is not in: {line}");
+    }
+}
+
+fn task_folder(root: &Path, task: &str, seeds: &str) -> String {
+    fs::write(root.join("task.json"), task).expect("written");
+    fs::write(root.join("seeds.jsonl"), seeds).expect("written");
+    root.display().to_string()
+}
+
+const TASK: &str =
+    r#"{"task":"t","type":"classification","instruction":"Which is it?","labels":["a","b"]}"#;
+const SEEDS: &str = "{\"text\":\"one fine thing\",\"label\":\"a\"}\n{\"text\":\"another bad thing\",\"label\":\"b\"}\n";
+
+#[test]
+fn generate_gives_the_tokens_of_transformers_as_one_object() {
+    let numbers: Value =
+        serde_json::from_slice(&fs::read(format!("{MODEL}/expected.json")).expect("fixture"))
+            .expect("JSON");
+    let ids: Vec<String> = numbers["greedy"]["prompt_ids"]
+        .as_array()
+        .expect("ids")
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let output = seedbed(&[
+        "generate",
+        "--model",
+        MODEL,
+        "--device",
+        "cpu",
+        "--ids",
+        &ids.join(","),
+        "--max-new",
+        "7",
+        "--greedy",
+        "--json",
+    ]);
+    let found = object(&output);
+    let expected: Vec<Value> = numbers["greedy"]["new_ids"].as_array().expect("ids")[..7].to_vec();
+    assert_eq!(found["ids"].as_array().expect("ids"), &expected);
+    assert!(
+        numbers["greedy"]["text"]
+            .as_str()
+            .expect("text")
+            .starts_with(found["text"].as_str().expect("text"))
+    );
+}
+
+#[test]
+fn logits_has_a_row_of_the_vocabulary_for_every_position() {
+    let found = object(&seedbed(&[
+        "logits",
+        "--model",
+        MODEL,
+        "--device",
+        "cpu",
+        "--ids",
+        "423,1394,1601",
+        "--json",
+    ]));
+    let rows = found["logits"].as_array().expect("rows");
+    assert_eq!(rows.len(), 3);
+    assert!(
+        rows.iter()
+            .all(|row| row.as_array().expect("row").len() == 2048)
+    );
+}
+
+#[test]
+fn logits_with_an_adapter_differ_from_those_without() {
+    let adapter = format!("{MODEL}/lora_sft20");
+    let plain = object(&seedbed(&[
+        "logits", "--model", MODEL, "--device", "cpu", "--ids", "423,1394", "--json",
+    ]));
+    let adapted = object(&seedbed(&[
+        "logits",
+        "--model",
+        MODEL,
+        "--device",
+        "cpu",
+        "--ids",
+        "423,1394",
+        "--json",
+        "--adapter",
+        &adapter,
+    ]));
+    assert_ne!(plain, adapted);
+}
+
+/// A whole run, as short as it can be, twice: the report has every promised key, and the same seed gives the same.
+#[test]
+fn a_run_reports_every_row_and_repeats_itself() {
+    let root = tempfile::tempdir().expect("folder");
+    let out = root.path().join("run");
+    let arguments = [
+        "run",
+        "www/tasks/snips_intent",
+        "--model",
+        MODEL,
+        "--device",
+        "cpu",
+        "--instances",
+        "2",
+        "--epochs",
+        "1",
+        "--test-limit",
+        "6",
+        "--seed",
+        "3",
+        "--json",
+        "--out",
+    ];
+    let run = |out: &Path| {
+        let mut arguments = arguments.to_vec();
+        let out = out.display().to_string();
+        arguments.push(&out);
+        object(&seedbed(&arguments))
+    };
+    let mut first = run(&out);
+    for row in ["untouched", "seeds_only", "direct", "psi"] {
+        for key in ["accuracy", "macro_f1", "low", "high", "n"] {
+            assert!(first["rows"][row][key].is_number(), "{row} {key}");
+        }
+        assert_eq!(first["rows"][row]["n"], 6);
+    }
+    assert_eq!(first["device"], "cpu");
+    assert_eq!(first["seed"], 3);
+    assert_eq!(first["recipe"], "psi");
+    assert_eq!(
+        first["teacher"],
+        serde_json::json!({"kind": "offline", "requests": 0, "bytes": 0})
+    );
+    let counts = &first["instances"];
+    let refused: u64 = counts["refused"]
+        .as_object()
+        .expect("reasons")
+        .values()
+        .filter_map(Value::as_u64)
+        .sum();
+    assert_eq!(
+        counts["generated"].as_u64(),
+        Some(counts["accepted"].as_u64().expect("count") + refused)
+    );
+    for file in [
+        "events.jsonl",
+        "instances.jsonl",
+        "principles.json",
+        "report.json",
+        "adapter/adapter_config.json",
+        "adapter/adapter_model.safetensors",
+    ] {
+        assert!(out.join(file).metadata().expect(file).len() > 0, "{file}");
+    }
+    let log = fs::read_to_string(out.join("events.jsonl")).expect("log");
+    assert!(
+        log.lines()
+            .all(|line| serde_json::from_str::<Value>(line).is_ok())
+    );
+    assert!(log.lines().last().expect("events").contains("\"finished\""));
+
+    let mut second = run(&root.path().join("again"));
+    first["seconds"].take();
+    second["seconds"].take();
+    assert_eq!(first, second);
+}
+
+#[test]
+fn eval_measures_an_adapter_on_the_test_rows() {
+    let root = tempfile::tempdir().expect("folder");
+    let folder = task_folder(root.path(), TASK, SEEDS);
+    fs::write(
+        root.path().join("test.jsonl"),
+        "{\"text\":\"x y\",\"label\":\"a\"}\n",
+    )
+    .expect("written");
+    let adapter = format!("{MODEL}/lora_sft20");
+    let found = object(&seedbed(&[
+        "eval",
+        &folder,
+        "--model",
+        MODEL,
+        "--device",
+        "cpu",
+        "--json",
+        "--adapter",
+        &adapter,
+    ]));
+    assert_eq!(found["n"], 1);
+    assert!(found["accuracy"].is_number() && found["macro_f1"].is_number());
+}
+
+#[test]
+fn a_missing_task_is_named() {
+    refuses(
+        &["run", "no/such/task", "--model", MODEL],
+        &["no/such/task"],
+    );
+}
+
+#[test]
+fn a_missing_model_is_named() {
+    refuses(
+        &[
+            "generate",
+            "--model",
+            "no/such/model",
+            "--prompt",
+            "x",
+            "--device",
+            "cpu",
+        ],
+        &["no/such/model", "config.json"],
+    );
+}
+
+#[test]
+fn bad_json_is_named_with_its_line() {
+    let root = tempfile::tempdir().expect("folder");
+    let folder = task_folder(
+        root.path(),
+        TASK,
+        "{\"text\":\"one\",\"label\":\"a\"}\n{\"text\":\n",
+    );
+    refuses(
+        &["run", &folder, "--model", MODEL],
+        &["seeds.jsonl", "line 2"],
+    );
+}
+
+#[test]
+fn an_unknown_label_is_named() {
+    let root = tempfile::tempdir().expect("folder");
+    let folder = task_folder(root.path(), TASK, &SEEDS.replace("\"b\"", "\"zebra\""));
+    refuses(&["run", &folder, "--model", MODEL], &["zebra"]);
+}
+
+#[test]
+fn one_seed_is_too_few() {
+    let root = tempfile::tempdir().expect("folder");
+    let folder = task_folder(root.path(), TASK, SEEDS.lines().next().expect("line"));
+    refuses(&["run", &folder, "--model", MODEL], &["seed"]);
+}
+
+#[test]
+fn a_seed_of_a_megabyte_is_refused() {
+    let root = tempfile::tempdir().expect("folder");
+    let long = format!(
+        "{SEEDS}{{\"text\":\"{}\",\"label\":\"a\"}}\n",
+        "word ".repeat(200_000)
+    );
+    let folder = task_folder(root.path(), TASK, &long);
+    refuses(&["run", &folder, "--model", MODEL], &["20000", "3"]);
+}
+
+/// A model folder with one file changed.
+fn changed(file: &str, change: impl Fn(Vec<u8>) -> Vec<u8>) -> tempfile::TempDir {
+    let root = tempfile::tempdir().expect("folder");
+    for name in ["config.json", "tokenizer.json", "model.safetensors"] {
+        let bytes = fs::read(format!("{MODEL}/{name}")).expect("fixture");
+        let bytes = if name == file { change(bytes) } else { bytes };
+        fs::write(root.path().join(name), bytes).expect("written");
+    }
+    root
+}
+
+#[test]
+fn a_truncated_model_is_refused() {
+    let root = changed("model.safetensors", |bytes| {
+        bytes[..bytes.len() / 2].to_vec()
+    });
+    let folder = root.path().display().to_string();
+    refuses(
+        &[
+            "generate", "--model", &folder, "--prompt", "x", "--device", "cpu",
+        ],
+        &["safetensors"],
+    );
+}
+
+#[test]
+fn tensors_that_do_not_fit_the_config_are_named() {
+    let root = changed("config.json", |bytes| {
+        String::from_utf8(bytes)
+            .expect("text")
+            .replace("\"intermediate_size\": 384", "\"intermediate_size\": 380")
+            .into_bytes()
+    });
+    let folder = root.path().display().to_string();
+    refuses(
+        &[
+            "generate", "--model", &folder, "--prompt", "x", "--device", "cpu",
+        ],
+        &["mlp", "384", "380"],
+    );
+}
+
+#[test]
+fn a_token_that_does_not_exist_is_named() {
+    refuses(
+        &[
+            "logits", "--model", MODEL, "--device", "cpu", "--ids", "99999", "--json",
+        ],
+        &["99999", "2048"],
+    );
+}
+
+#[test]
+fn an_unknown_teacher_is_named() {
+    refuses(
+        &[
+            "run",
+            "www/tasks/snips_intent",
+            "--model",
+            MODEL,
+            "--device",
+            "cpu",
+            "--teacher",
+            "oracle",
+        ],
+        &["oracle", "offline"],
+    );
+}
+
+#[test]
+fn a_teacher_may_not_be_reached_over_plain_http() {
+    refuses(
+        &[
+            "run",
+            "www/tasks/snips_intent",
+            "--model",
+            MODEL,
+            "--device",
+            "cpu",
+            "--rows",
+            "psi",
+            "--test-limit",
+            "1",
+            "--epochs",
+            "1",
+            "--instances",
+            "1",
+            "--teacher",
+            "http://example.org/v1",
+        ],
+        &["http://example.org/v1", "https"],
+    );
+}
