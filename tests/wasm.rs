@@ -10,6 +10,8 @@ use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
 async fn opened() -> Opened {
+    // The test harness does not run a module's start function.
+    seedbed::web::start();
     let choice = if cfg!(feature = "gpu") {
         Choice::Gpu
     } else {

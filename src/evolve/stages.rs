@@ -327,7 +327,7 @@ fn exhausted(fates: &[bool], wanted: usize) -> bool {
     const WINDOW: usize = 200;
     let recent = &fates[fates.len().saturating_sub(WINDOW)..];
     let kept = recent.iter().filter(|kept| **kept).count();
-    (recent.len() == WINDOW && kept * 20 < WINDOW) || fates.len() >= wanted * 20 + WINDOW
+    (recent.len() == WINDOW && kept * 20 < WINDOW) || fates.len() >= wanted * 12 + WINDOW / 2
 }
 
 /// The labels as answers.

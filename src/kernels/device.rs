@@ -125,15 +125,11 @@ async fn gpu() -> Result<Opened, DeviceError> {
 
 #[cfg(feature = "gpu")]
 async fn gpu() -> Result<Opened, DeviceError> {
-    use std::sync::Mutex;
-    // burn opens its runtime once; a second opening shares the first.
-    static OPENED: Mutex<Option<Opened>> = Mutex::new(None);
-    let held = OPENED
-        .lock()
-        .map_err(|error| DeviceError::Lost(error.to_string()))?
-        .clone();
-    if let Some(opened) = held {
-        return Ok(opened);
+    // burn opens its runtime once; a second opening waits for the first and shares it.
+    static OPENED: async_lock::Mutex<Option<Opened>> = async_lock::Mutex::new(None);
+    let mut held = OPENED.lock().await;
+    if let Some(opened) = held.as_ref() {
+        return Ok(opened.clone());
     }
     let (device, setup) = Device::wgpu_options()
         // Kernels are sent to the driver in lots of this size.
@@ -163,9 +159,7 @@ async fn gpu() -> Result<Opened, DeviceError> {
         name,
     };
     self_test(&opened).await?;
-    *OPENED
-        .lock()
-        .map_err(|error| DeviceError::Lost(error.to_string()))? = Some(opened.clone());
+    *held = Some(opened.clone());
     Ok(opened)
 }
 

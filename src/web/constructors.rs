@@ -12,12 +12,13 @@ mod linker {
     }
 
     pub fn call() {
-        // SAFETY: called once, from the start function, before any other export can run.
+        // SAFETY: called once, before any other export can run.
         unsafe { __wasm_call_ctors() }
     }
 }
 
-/// Runs them; to be called once, before anything else.
+/// Runs them, the first time it is called; to be called before anything else.
 pub(super) fn run() {
-    linker::call();
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(linker::call);
 }

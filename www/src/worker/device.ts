@@ -14,9 +14,15 @@ export async function openEngine(choice: DeviceChoice): Promise<Opened> {
   if (choice === "cpu") {
     return { engine: await openCpu(), notice: null };
   }
-  if (!(await adapterAnswers())) {
+  const adapter = await answeringAdapter();
+  if (adapter === null) {
     const notice =
       "This browser offers no WebGPU, so the model runs on the CPU. It does the same, only slower; a recent Chrome, Edge or Safari with a graphics card is faster.";
+    return { engine: await openCpu(), notice };
+  }
+  if (choice === "auto" && isSoftware(adapter)) {
+    const notice =
+      "This browser's WebGPU is played by the CPU, so the model runs on the CPU directly, which is much faster. A graphics card is faster still.";
     return { engine: await openCpu(), notice };
   }
   try {
@@ -41,12 +47,18 @@ async function openCpu(): Promise<SeedbedEngine> {
   return module.Engine.open();
 }
 
-async function adapterAnswers(): Promise<boolean> {
+async function answeringAdapter(): Promise<GPUAdapter | null> {
   // `navigator.gpu` is typed as always there; in a browser without WebGPU it is not.
   const gpu = (navigator as { gpu?: GPU }).gpu;
   if (gpu === undefined) {
-    return false;
+    return null;
   }
   const patience = new Promise<null>((resolve) => setTimeout(() => resolve(null), ADAPTER_PATIENCE_MS));
-  return (await Promise.race([gpu.requestAdapter().catch(() => null), patience])) !== null;
+  return Promise.race([gpu.requestAdapter().catch(() => null), patience]);
+}
+
+/** Whether an adapter is no graphics card but a program on the CPU. */
+function isSoftware(adapter: GPUAdapter): boolean {
+  const { architecture, description, device, isFallbackAdapter } = adapter.info;
+  return isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|software/i.test(`${architecture} ${description} ${device}`);
 }
