@@ -51,3 +51,13 @@ async fn twenty_training_losses_equal_those_of_peft() {
 async fn adapters_of_peft_load_and_save_unchanged() {
     common::adapters_of_peft_load_and_save(&opened().await).await;
 }
+
+#[wasm_bindgen_test]
+async fn packed_rows_train_like_rows_alone() {
+    common::packed_rows_train_like_rows_alone(&opened().await).await;
+}
+
+#[wasm_bindgen_test]
+async fn shared_prompts_score_like_prompts_alone() {
+    common::shared_prompts_score_like_prompts_alone(&opened().await).await;
+}

@@ -11,6 +11,7 @@ it, and neighbours which resemble it. Each made-up task is used in both directio
 
 import io
 import json
+import random
 import re
 import tarfile
 from collections import Counter
@@ -55,8 +56,8 @@ SOURCE_NAMES = {
     "stories_african_storybook": ["story", "children's story", "tale"], "stories_pratham_books": ["story", "children's story", "tale"],
     "onestop_english": ["news", "newspaper", "article"], "wikitext2_valid": ["encyclopedia", "wiki", "reference"],
     "openstax_economics": ["textbook", "economics", "lesson"], "openstax_anthropology": ["textbook", "anthropology", "lesson"],
-    "us_state_union": ["speech", "politics"], "us_inaugural": ["speech", "politics"],
-    "books_young_readers": ["novel", "book", "old book"], "books_classic_fiction": ["novel", "book", "old book"],
+    "us_state_union": ["speech", "politics"],
+    "books_young_readers": ["novel", "book", "old book"],
 }
 STOP = set("the a an and or but of to in on at for with from by as is was were are be been it its he she his her they them their "
            "i you we us our my your me him that this these those not no so if then than there here had has have do did does "
@@ -153,15 +154,15 @@ def sentences_of(piece, source, doc):
 
 
 class Pool:
-    def __init__(self, pieces, test_texts, rng):
+    def __init__(self, pieces, rng):
         self.docs, self.keys, self.titles, self.by_topic, self.by_fact = [], [], [], {k: [] for k in LEXICON}, {}
-        limits = {"books_young_readers": 1500, "books_classic_fiction": 250, "us_state_union": 60, "us_inaugural": 20}
+        limits = {"books_young_readers": 1500, "us_state_union": 60}
         self.all, counts = [], []
         for source, texts in pieces.items():
             texts = list(texts)
             rng.shuffle(texts)
             for text in texts[:limits.get(source, 3000)]:
-                doc = [s for s in sentences_of(text, source, len(self.docs))]
+                doc = sentences_of(text, source, len(self.docs))
                 if len(doc) >= 4:
                     self.docs.append(doc)
                     counts.append(Counter(w for s in doc for w in s.content))
@@ -262,17 +263,12 @@ def make_task(pool, rng):
         instruction, groups = maker(pool, rng)
         if len(groups) >= 2:
             break
-    if maker not in (fact_task,):
-        f = style if rng.random() < 0.4 else (lambda l, r: l)
-        seed = rng.random()
-        renamed = {}
-        for label, g in groups.items():
-            rng2 = type(rng)(seed)  # one style for all labels of a task
-            renamed[f(label, rng2)] = g
-        groups = renamed
+    if maker is not fact_task and rng.random() < 0.4:
+        seed = rng.random()  # one style for all labels of a task
+        groups = {style(label, random.Random(seed)): group for label, group in groups.items()}
     if rng.random() < 0.15:
         instruction = instruction[0].lower() + instruction[1:].rstrip(".?")
-    return maker, instruction, groups
+    return instruction, groups
 
 
 def classify(instruction, labels, text, label, rng):
@@ -330,7 +326,7 @@ def write(instruction, label, s, examples, rules, rng):
 
 def from_task(pool, rng):
     """A handful of examples of one made-up task, in both directions."""
-    maker, instruction, groups = make_task(pool, rng)
+    instruction, groups = make_task(pool, rng)
     out = []
     labels = list(groups)
     for _ in range(2):
@@ -493,7 +489,7 @@ def build(folder, pieces, test_texts, count, rng):
     real += [{"kind": "plain", "user": u, "assistant": a} for u, a in list(questions(folder)) + list(stories(pieces))]
     requests = [u for u, _ in questions(folder) if "\n" not in u and len(u.split()) < 25]
     pieces = {**pieces, "requests": ["\n".join(requests[i:i + 12]) for i in range(0, len(requests), 12)]}
-    pool = Pool(pieces, test_texts, rng)
+    pool = Pool(pieces, rng)
     made = []
     while len(made) < count:
         made += from_task(pool, rng)

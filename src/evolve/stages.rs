@@ -280,7 +280,7 @@ impl<'a> Bench<'a> {
             .iter()
             .map(|(text, _)| prompts::classify(&self.model.vocabulary, self.task, text))
             .collect::<Result<Vec<_>, _>>()?;
-        let scorer = Scorer::new(self.model, Some(student));
+        let mut scorer = Scorer::new(self.model, Some(student));
         let scores = monitor.race(scorer.score(&prompts, &self.answers)).await?;
         Ok(scores.iter().map(|row| best(row)).collect())
     }
@@ -293,7 +293,7 @@ impl<'a> Bench<'a> {
         adapter: Option<&Adapter>,
         rows: &[Example],
     ) -> Result<Confusion, Error> {
-        let scorer = Scorer::new(self.model, adapter);
+        let mut scorer = Scorer::new(self.model, adapter);
         let mut confusion = Confusion::new(self.task.labels.len());
         monitor.begin(Stage::Evaluate, Some(row), rows.len());
         // Rows of like length together: less padding to compute.

@@ -3,7 +3,7 @@
 use super::Sampling;
 use crate::Error;
 use crate::kernels;
-use crate::model::{Adapter, Cache, Input, Model};
+use crate::model::{Adapter, Cache, Input, Model, shared_prefix};
 
 /// Why a sequence ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub struct Batch<'a> {
     sampling: Sampling,
     rng: fastrand::Rng,
     cache: Cache,
+    /// Tokens that all prompts begin with, held once and repeated.
+    shared: usize,
     padding: Vec<usize>,
     written: Vec<Written>,
     /// Scores of the next token, `rows × vocabulary`.
@@ -55,33 +57,39 @@ impl<'a> Batch<'a> {
         sampling: Sampling,
         seed: u64,
     ) -> Result<Self, Error> {
-        let (input, padding) = Input::left_padded(prompts);
+        let shared = shared_prefix(prompts);
+        let own: Vec<Vec<u32>> = prompts
+            .iter()
+            .map(|prompt| prompt[shared..].to_vec())
+            .collect();
+        let (input, padding) = Input::left_padded_behind(shared, &own);
         let config = model.decoder.config();
-        let room = config.max_position_embeddings.saturating_sub(input.width());
-        let limit = limit.min(room);
-        // Whole fours keep the products on their fast path.
-        let capacity = (input.width() + limit).next_multiple_of(4);
-        let mut cache = Cache::new(config, prompts.len(), capacity, model.decoder.device());
+        let read = shared + input.width();
+        let limit = limit.min(config.max_position_embeddings.saturating_sub(read));
+        let device = model.decoder.device();
+        let mut cache = if shared > 0 {
+            Cache::of(model, adapter, &prompts[0][..shared])?.repeat(prompts.len(), read + limit)
+        } else {
+            Cache::new(config, prompts.len(), read + limit, device)
+        };
+        let hidden = model.decoder.hidden(&input, adapter, Some(&mut cache))?;
+        let unwritten = Written {
+            ids: Vec::new(),
+            finish: Finish::Length,
+        };
         let mut batch = Self {
             model,
             adapter,
             sampling,
             rng: fastrand::Rng::with_seed(seed),
+            cache,
+            shared,
             padding,
-            written: vec![
-                Written {
-                    ids: Vec::new(),
-                    finish: Finish::Length
-                };
-                prompts.len()
-            ],
+            written: vec![unwritten; prompts.len()],
             scores: Vec::new(),
             limit,
             open: vec![limit > 0; prompts.len()],
-            cache: Cache::new(config, 0, 0, model.decoder.device()),
         };
-        let hidden = model.decoder.hidden(&input, adapter, Some(&mut cache))?;
-        batch.cache = cache;
         batch.score(hidden).await?;
         Ok(batch)
     }
@@ -123,7 +131,7 @@ impl<'a> Batch<'a> {
         if self.is_done() {
             return Ok(());
         }
-        let input = Input::next(next, self.cache.len(), &self.padding);
+        let input = Input::next(next, self.cache.len(), self.shared, &self.padding);
         let hidden = self
             .model
             .decoder

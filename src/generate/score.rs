@@ -4,7 +4,7 @@ use burn::tensor::{Int, Tensor, TensorData, activation};
 
 use crate::Error;
 use crate::kernels;
-use crate::model::{Adapter, Input, Model};
+use crate::model::{Adapter, Cache, Input, Model, shared_prefix};
 
 /// The answers to choose among, as token ids, end marker included.
 #[derive(Debug, Clone)]
@@ -23,16 +23,21 @@ impl Answers {
     }
 }
 
-/// Scores answers behind prompts.
+/// Scores answers behind prompts. Prompts of one task begin alike; what they share is read once and kept.
 pub struct Scorer<'a> {
     model: &'a Model,
     adapter: Option<&'a Adapter>,
+    prefix: Option<(Vec<u32>, Cache)>,
 }
 
 impl<'a> Scorer<'a> {
     /// With an adapter, or without one for the untouched model.
     pub fn new(model: &'a Model, adapter: Option<&'a Adapter>) -> Self {
-        Self { model, adapter }
+        Self {
+            model,
+            adapter,
+            prefix: None,
+        }
     }
 
     /// The log-likelihood of every answer behind every prompt, in nats: `[prompt][answer]`.
@@ -44,16 +49,18 @@ impl<'a> Scorer<'a> {
     ///
     /// [`Error::Model`] when a prompt does not fit the model, [`Error::Device`] when the device does not answer.
     pub async fn score(
-        &self,
+        &mut self,
         prompts: &[Vec<u32>],
         answers: &Answers,
     ) -> Result<Vec<Vec<f32>>, Error> {
+        let rows = prompts.len();
         let branches = answers.total();
-        let longest = prompts.iter().map(Vec::len).max().unwrap_or(0);
+        let shared = self.read_prefix(prompts)?;
+        let own: Vec<&[u32]> = prompts.iter().map(|prompt| &prompt[shared..]).collect();
+        let longest = own.iter().map(|prompt| prompt.len()).max().unwrap_or(0);
         // Whole fours keep the products on their fast path.
         let width = (longest + branches).next_multiple_of(4);
         let trunk = width - branches;
-        let rows = prompts.len();
 
         // Column of the branch → (answer, place in it)
         let places: Vec<(usize, usize)> = answers
@@ -63,18 +70,21 @@ impl<'a> Scorer<'a> {
             .flat_map(|(answer, ids)| (0..ids.len()).map(move |place| (answer, place)))
             .collect();
         let mut ids = Vec::with_capacity(rows * width);
-        for prompt in prompts {
+        for prompt in &own {
             ids.resize(ids.len() + trunk - prompt.len(), 0);
             ids.extend_from_slice(prompt);
             ids.extend(answers.ids.iter().flatten());
         }
-        let padding: Vec<usize> = prompts.iter().map(|prompt| trunk - prompt.len()).collect();
+        let padding: Vec<usize> = own.iter().map(|prompt| trunk - prompt.len()).collect();
         let input = Input::build(
             ids,
             rows,
             width,
-            0,
+            shared,
             |row, query, key| {
+                let (Some(key), query) = (key.checked_sub(shared), query - shared) else {
+                    return true;
+                };
                 if key < trunk {
                     return key >= padding[row] && key <= query;
                 }
@@ -89,10 +99,17 @@ impl<'a> Scorer<'a> {
                     Some(branch) => trunk + places[branch].1,
                     None => column,
                 };
-                depth.saturating_sub(padding[row]) as u32
+                (shared + depth.saturating_sub(padding[row])) as u32
             },
         );
-        let hidden = self.model.decoder.hidden(&input, self.adapter, None)?;
+        let mut cache = match &self.prefix {
+            Some((_, prefix)) if shared > 0 => Some(prefix.repeat(rows, shared + width)),
+            _ => None,
+        };
+        let hidden = self
+            .model
+            .decoder
+            .hidden(&input, self.adapter, cache.as_mut())?;
 
         // The token that predicts each answer token: the prompt's last, or the answer token before it.
         let size = self.model.decoder.config().hidden_size;
@@ -130,5 +147,25 @@ impl<'a> Scorer<'a> {
                 sums
             })
             .collect())
+    }
+
+    /// Reads what the prompts share, unless that was done for earlier ones, and gives its length.
+    fn read_prefix(&mut self, prompts: &[Vec<u32>]) -> Result<usize, Error> {
+        let shared = shared_prefix(prompts);
+        if let (Some((held, _)), Some(prompt)) = (&self.prefix, prompts.first())
+            && held.len() <= shared
+            && prompt.starts_with(held)
+        {
+            return Ok(held.len());
+        }
+        self.prefix = match prompts.first() {
+            Some(prompt) if shared > 0 => {
+                let prefix = prompt[..shared].to_vec();
+                let cache = Cache::of(self.model, self.adapter, &prefix)?;
+                Some((prefix, cache))
+            }
+            _ => None,
+        };
+        Ok(self.prefix.as_ref().map_or(0, |(prefix, _)| prefix.len()))
     }
 }

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor};
 
-use super::Config;
+use super::{Adapter, Config, Input, Model, ModelError};
 
 /// Keys and values of all layers for `rows` sequences of up to `capacity` tokens.
 pub struct Cache {
@@ -32,6 +32,34 @@ impl Cache {
             capacity,
             length: 0,
         }
+    }
+
+    /// A cache that holds one sequence, exactly as long as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError`] when the sequence does not fit the model.
+    pub fn of(
+        model: &Model,
+        adapter: Option<&Adapter>,
+        sequence: &[u32],
+    ) -> Result<Self, ModelError> {
+        let mut cache = Self::new(
+            model.decoder.config(),
+            1,
+            sequence.len(),
+            model.decoder.device(),
+        );
+        let input = Input::build(
+            sequence.to_vec(),
+            1,
+            sequence.len(),
+            0,
+            |_, query, key| key <= query,
+            |_, column| column as u32,
+        );
+        model.decoder.hidden(&input, adapter, Some(&mut cache))?;
+        Ok(cache)
     }
 
     /// Tokens held for each sequence (padding on the left counted).

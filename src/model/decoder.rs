@@ -18,6 +18,32 @@ pub struct Input {
     seen: usize,
 }
 
+/// How many first tokens several sequences have in common, each keeping at least one of its own; in whole fours, which
+/// keep the products on their fast path. 0 for a single sequence, which shares with nobody.
+pub fn shared_prefix(sequences: &[Vec<u32>]) -> usize {
+    let Some((first, rest)) = sequences.split_first() else {
+        return 0;
+    };
+    if rest.is_empty() {
+        return 0;
+    }
+    let mut shared = sequences
+        .iter()
+        .map(Vec::len)
+        .min()
+        .unwrap_or(0)
+        .saturating_sub(1);
+    for other in rest {
+        shared = first
+            .iter()
+            .zip(other)
+            .take(shared)
+            .take_while(|(a, b)| a == b)
+            .count();
+    }
+    shared / 4 * 4
+}
+
 /// The longest sequence, in whole fours: they keep the products on their fast path.
 fn widest(sequences: &[Vec<u32>]) -> usize {
     sequences
@@ -52,9 +78,45 @@ impl Input {
         )
     }
 
+    /// One long sequence: the first `shared` tokens, which all sequences have in common, once, and then the rest of
+    /// each, which sees the shared part and itself. The same arithmetic as a padded batch, without reading the shared
+    /// part once for every row. `starts[row]` is the column of a row's first own token.
+    pub fn packed(sequences: &[Vec<u32>], shared: usize) -> (Self, Vec<usize>) {
+        let mut ids: Vec<u32> = sequences
+            .first()
+            .map_or(Vec::new(), |first| first[..shared].to_vec());
+        // Which row a column belongs to, and its position there; the shared part belongs to all.
+        let mut owners: Vec<(usize, usize)> =
+            (0..shared).map(|position| (usize::MAX, position)).collect();
+        let mut starts = Vec::with_capacity(sequences.len());
+        for (row, sequence) in sequences.iter().enumerate() {
+            starts.push(ids.len());
+            ids.extend_from_slice(&sequence[shared..]);
+            owners.extend((shared..sequence.len()).map(|position| (row, position)));
+        }
+        let width = ids.len().max(1).next_multiple_of(4);
+        ids.resize(width, 0);
+        // What fills up belongs to nobody, and sees only itself.
+        owners.extend((owners.len()..width).map(|column| (sequences.len() + column, 0)));
+        let input = Self::build(
+            ids,
+            1,
+            width,
+            0,
+            |_, query, key| key <= query && (key < shared || owners[key].0 == owners[query].0),
+            |_, column| owners[column].1 as u32,
+        );
+        (input, starts)
+    }
+
     /// Sequences of unlike length, filled up on the left so that all end in the same column; positions count from
     /// each row's first real token. `padding[row]` says how many columns of a row are filling.
     pub fn left_padded(sequences: &[Vec<u32>]) -> (Self, Vec<usize>) {
+        Self::left_padded_behind(0, sequences)
+    }
+
+    /// As [`Input::left_padded`], behind a prefix of `past` tokens that all rows see, held in the cache.
+    pub fn left_padded_behind(past: usize, sequences: &[Vec<u32>]) -> (Self, Vec<usize>) {
         let width = widest(sequences);
         let padding: Vec<usize> = sequences
             .iter()
@@ -69,22 +131,23 @@ impl Input {
             ids,
             sequences.len(),
             width,
-            0,
-            |row, query, key| key >= padding[row] && key <= query,
-            |row, column| column.saturating_sub(padding[row]) as u32,
+            past,
+            |row, query, key| (key < past || key >= past + padding[row]) && key <= query,
+            |row, column| (past + column.saturating_sub(padding[row])) as u32,
         );
         (input, padding)
     }
 
-    /// The next token of each sequence, behind `past` columns of which `padding[row]` are filling.
-    pub fn next(ids: Vec<u32>, past: usize, padding: &[usize]) -> Self {
+    /// The next token of each sequence, behind `past` columns: `shared` that all rows see, then `padding[row]` of
+    /// filling, then the row's own.
+    pub fn next(ids: Vec<u32>, past: usize, shared: usize, padding: &[usize]) -> Self {
         let rows = ids.len();
         Self::build(
             ids,
             rows,
             1,
             past,
-            |row, _, key| key >= padding[row],
+            |row, _, key| key < shared || key >= shared + padding[row],
             |row, _| (past - padding[row]) as u32,
         )
     }
@@ -504,5 +567,41 @@ impl Model {
             .take(ids.len())
             .map(<[f32]>::to_vec)
             .collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shared_prefix_leaves_every_sequence_a_token_of_its_own() {
+        let sequence: Vec<u32> = (0..9).collect();
+        assert_eq!(
+            shared_prefix(&[sequence[..5].to_vec(), sequence.clone()]),
+            4
+        );
+        assert_eq!(
+            shared_prefix(&[sequence[..4].to_vec(), sequence.clone()]),
+            0
+        );
+        assert_eq!(shared_prefix(&[sequence]), 0);
+        assert_eq!(shared_prefix(&[]), 0);
+    }
+
+    #[test]
+    fn a_packed_token_sees_the_shared_part_and_its_own_row_only() {
+        let (input, starts) = Input::packed(&[vec![1, 2, 3, 4, 5, 6], vec![1, 2, 3, 4, 7]], 4);
+        assert_eq!(starts, [4, 6]);
+        assert_eq!(input.ids, [1, 2, 3, 4, 5, 6, 7, 0]);
+        assert_eq!(input.positions[..7], [0, 1, 2, 3, 4, 5, 4]);
+        let sees = |query: usize| -> Vec<usize> {
+            (0..8)
+                .filter(|key| input.mask[query * 8 + key] == 0.0)
+                .collect()
+        };
+        assert_eq!(sees(5), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(sees(6), [0, 1, 2, 3, 6]);
+        assert_eq!(sees(2), [0, 1, 2]);
     }
 }

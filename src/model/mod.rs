@@ -11,7 +11,7 @@ mod weights;
 pub use adapter::{Adapter, LoraConfig, Module};
 pub use cache::Cache;
 pub use config::{Config, RopeScaling};
-pub use decoder::{Decoder, Input};
+pub use decoder::{Decoder, Input, shared_prefix};
 pub use error::ModelError;
 pub use tokenizer::{Role, Turn, Vocabulary};
 pub use weights::Weights;

@@ -5,7 +5,7 @@ use burn::tensor::{Int, Tensor, TensorData, activation};
 use super::{AdamW, AdamWConfig, Schedule, TrainError};
 use crate::Error;
 use crate::kernels;
-use crate::model::{Adapter, Input, Model};
+use crate::model::{Adapter, Input, Model, shared_prefix};
 
 /// One training row as token ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,28 @@ impl Row {
             answer: start,
         }
     }
+}
+
+/// Rows as one input, and for each row the column (over the whole input) at which its first token would stand.
+///
+/// Rows of one task begin alike (the instruction, the labels). Where that saves a quarter of the tokens, they are
+/// packed behind one copy of that beginning; the arithmetic is the same.
+fn laid_out(rows: &[Row]) -> (Input, Vec<usize>) {
+    /// Attention grows with the square of a packed sequence; beyond this it costs what the packing saves.
+    const LONGEST: usize = 768;
+    let sequences: Vec<Vec<u32>> = rows.iter().map(|row| row.ids.clone()).collect();
+    // The token that predicts the first of an answer must be the row's own.
+    let first = rows.iter().map(|row| row.answer - 1).min().unwrap_or(0);
+    let shared = shared_prefix(&sequences).min(first);
+    let padded = Input::right_padded(&sequences);
+    let whole: usize = sequences.iter().map(Vec::len).sum();
+    let packed = whole - shared * (rows.len() - 1);
+    if packed <= LONGEST && packed * 4 <= padded.rows() * padded.width() * 3 {
+        let (input, starts) = Input::packed(&sequences, shared);
+        return (input, starts.iter().map(|start| start - shared).collect());
+    }
+    let width = padded.width();
+    (padded, (0..rows.len()).map(|row| row * width).collect())
 }
 
 /// How to train.
@@ -92,16 +114,18 @@ impl<'a> Trainer<'a> {
         if rows.is_empty() {
             return Err(TrainError::Empty.into());
         }
-        let sequences: Vec<Vec<u32>> = rows.iter().map(|row| row.ids.clone()).collect();
-        let input = Input::right_padded(&sequences);
+        if let Some(index) = rows
+            .iter()
+            .position(|row| row.answer == 0 || row.answer >= row.ids.len())
+        {
+            return Err(TrainError::NoAnswer(index).into());
+        }
+        let (input, columns) = laid_out(rows);
         let (mut sources, mut targets) = (Vec::new(), Vec::new());
-        for (index, row) in rows.iter().enumerate() {
-            if row.answer == 0 || row.answer >= row.ids.len() {
-                return Err(TrainError::NoAnswer(index).into());
-            }
+        for (row, column) in rows.iter().zip(columns) {
             for place in row.answer..row.ids.len() {
                 // The token before predicts it.
-                sources.push((index * input.width() + place - 1) as i32);
+                sources.push((column + place - 1) as i32);
                 targets.push(row.ids[place] as i32);
             }
         }

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, dead_code)]
 
 use safetensors::SafeTensors;
-use seedbed::generate::{Batch, Sampling};
+use seedbed::generate::{Answers, Batch, Sampling, Scorer};
 use seedbed::kernels::{Opened, read};
 use seedbed::model::{Adapter, Config, Decoder, Files, Input, Model, Weights};
 use seedbed::train::{AdamWConfig, Row, Schedule, Trainer, TrainerConfig};
@@ -307,5 +307,113 @@ pub async fn adapters_of_peft_load_and_save(opened: &Opened) {
     for name in names {
         let (a, b) = (ours.tensor(name).unwrap(), theirs.tensor(name).unwrap());
         assert_eq!((a.shape(), a.data()), (b.shape(), b.data()), "{name}");
+    }
+}
+
+/// Four sequences that begin with the same tokens.
+fn alike() -> Vec<Vec<u32>> {
+    let row = &rows_of("sft.input_ids", 64)[0];
+    let other = &rows_of("sft.input_ids", 64)[1];
+    [(3, 11), (20, 26), (9, 12), (30, 42)]
+        .map(|(from, to)| [&row[..33], &other[from..to]].concat())
+        .to_vec()
+}
+
+/// Rows that begin alike are packed behind one copy of that beginning: loss and gradients are those of the rows alone.
+pub async fn packed_rows_train_like_rows_alone(opened: &Opened) {
+    let model = model(opened);
+    let trainer = trainer(&model, opened);
+    let rows: Vec<Row> = alike()
+        .into_iter()
+        .map(|ids| Row { ids, answer: 34 })
+        .collect();
+    let tokens: Vec<f32> = rows
+        .iter()
+        .map(|row| (row.ids.len() - row.answer) as f32)
+        .collect();
+    let total: f32 = tokens.iter().sum();
+    let (loss, grads) = trainer.gradients(&rows).unwrap();
+    let (mut expected, mut sums) = (0.0, vec![Vec::<f32>::new(); grads.len()]);
+    for (row, count) in rows.iter().zip(&tokens) {
+        let (loss, grads) = trainer.gradients(std::slice::from_ref(row)).unwrap();
+        expected += read(loss).await.unwrap()[0] * count / total;
+        for (sum, grad) in sums.iter_mut().zip(grads) {
+            let values = read(grad).await.unwrap();
+            sum.resize(values.len(), 0.0);
+            for (a, b) in sum.iter_mut().zip(values) {
+                *a += b * count / total;
+            }
+        }
+    }
+    let loss = read(loss).await.unwrap()[0];
+    assert!((loss - expected).abs() <= 1e-4, "{loss} for {expected}");
+    let largest = sums
+        .iter()
+        .flatten()
+        .fold(0.0f32, |most, value| most.max(value.abs()));
+    for (grad, sum) in grads.into_iter().zip(&sums) {
+        let worst = largest_difference(&read(grad).await.unwrap(), sum);
+        assert!(worst <= 1e-3 * largest, "{worst} of {largest}");
+    }
+}
+
+/// Answers scored behind several prompts at once, which share their beginning, have the scores of prompts alone, and
+/// those are the log-probabilities that the plain logits give.
+pub async fn shared_prompts_score_like_prompts_alone(opened: &Opened) {
+    let model = model(opened);
+    let ids = vec![vec![17, 300, 5], vec![17, 9], vec![1200]];
+    let answers = Answers::new(ids.clone());
+    let prompts = alike();
+    let together = Scorer::new(&model, None)
+        .score(&prompts, &answers)
+        .await
+        .unwrap();
+    for (prompt, found) in prompts.iter().zip(&together) {
+        let alone = Scorer::new(&model, None)
+            .score(std::slice::from_ref(prompt), &answers)
+            .await
+            .unwrap();
+        let worst = largest_difference(found, &alone[0]);
+        assert!(worst <= 1e-3, "{worst}");
+        for (answer, score) in ids.iter().zip(found) {
+            let sequence = [prompt.as_slice(), answer].concat();
+            let logits = model.logits(&sequence, None).await.unwrap();
+            let mut expected = 0.0;
+            for (place, id) in answer.iter().enumerate() {
+                let row = &logits[prompt.len() + place - 1];
+                let highest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+                let sum: f32 = row.iter().map(|score| (score - highest).exp()).sum();
+                expected += row[*id as usize] - highest - sum.ln();
+            }
+            assert!((score - expected).abs() <= 1e-3, "{score} for {expected}");
+        }
+    }
+}
+
+/// Sequences continued together, behind what they share, get the tokens they get alone.
+pub async fn shared_prompts_continue_like_prompts_alone(opened: &Opened) {
+    let model = model(opened);
+    let prompts = alike();
+    let mut together = Batch::start(&model, None, &prompts, 8, Sampling::GREEDY, 0)
+        .await
+        .unwrap();
+    while !together.is_done() {
+        together.step().await.unwrap();
+    }
+    for (prompt, written) in prompts.iter().zip(together.written()) {
+        let mut alone = Batch::start(
+            &model,
+            None,
+            std::slice::from_ref(prompt),
+            8,
+            Sampling::GREEDY,
+            0,
+        )
+        .await
+        .unwrap();
+        while !alone.is_done() {
+            alone.step().await.unwrap();
+        }
+        assert_eq!(alone.written()[0].ids, written.ids);
     }
 }

@@ -48,6 +48,13 @@ fn bind(paths: &Paths, options: &Options, name: &str, module: &Path) -> Result<(
     if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
         return Ok(());
     }
+    // Before names are taken out, for the wrappers are known by theirs.
+    if runs_constructors_at_every_call(&files::read(module)?) {
+        bail!(
+            "the module {name} runs all its constructors at every call (it has `command_export` wrappers): \
+             call `__wasm_call_ctors` once in the function marked #[wasm_bindgen(start)]"
+        );
+    }
     files::remove_folder(&folder)?;
     step(&format!("wrote www/wasm/{name}"), || {
         Bindgen::new()
@@ -55,21 +62,18 @@ fn bind(paths: &Paths, options: &Options, name: &str, module: &Path) -> Result<(
             .out_name("seedbed")
             .web(true)
             .and_then(|bindgen| {
-                bindgen.typescript(true).omit_default_module_path(false);
+                bindgen
+                    .typescript(true)
+                    .omit_default_module_path(false)
+                    // A tenth of the module; nobody reads them in a tab.
+                    .remove_name_section(true)
+                    .remove_producers_section(true);
                 bindgen.generate(&folder)
             })
             .with_context(|| format!("wasm-bindgen refused {}", module.display()))
     })?;
-    let bound = folder.join("seedbed_bg.wasm");
-    let bytes = files::read(&bound)?;
-    if runs_constructors_at_every_call(&bytes) {
-        bail!(
-            "the module {name} runs all its constructors at every call (it has `command_export` wrappers): \
-             call `__wasm_call_ctors` once in the function marked #[wasm_bindgen(start)]"
-        );
-    }
     if options.optimise {
-        optimise(paths, name, &bound)?;
+        optimise(paths, name, &folder.join("seedbed_bg.wasm"))?;
     }
     files::write(&stamp, wanted.as_bytes())
 }
