@@ -35,15 +35,18 @@ pub struct Run {
     /// Seed of every random choice.
     #[arg(long, value_name = "N", default_value_t = Settings::default().seed)]
     seed: u64,
+    /// Use at most so many seeds of each label, drawn by chance.
+    #[arg(long, value_name = "N")]
+    seeds_per_label: Option<usize>,
     /// Measure on at most so many test rows.
     #[arg(long, value_name = "N")]
     test_limit: Option<usize>,
     /// Passes over seeds and instances that each row's fine-tuning is as long as.
     #[arg(long, value_name = "N", default_value_t = Settings::default().epochs)]
     epochs: usize,
-    /// Peak learning rate.
-    #[arg(long, value_name = "RATE", default_value_t = Settings::default().learning_rate)]
-    learning_rate: f64,
+    /// Peak learning rate; chosen by the model's width unless given.
+    #[arg(long, value_name = "RATE")]
+    learning_rate: Option<f64>,
     /// Rows to make, separated by commas.
     #[arg(long, value_delimiter = ',', value_parser = row, default_value = "untouched,seeds_only,direct,psi")]
     rows: Vec<RowName>,
@@ -74,6 +77,7 @@ impl Run {
             instances: self.instances,
             rounds: self.rounds,
             seed: self.seed,
+            seeds_per_label: self.seeds_per_label,
             test_limit: self.test_limit,
             epochs: self.epochs,
             learning_rate: self.learning_rate,

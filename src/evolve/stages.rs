@@ -92,7 +92,11 @@ impl<'a> Bench<'a> {
             )?,
         };
         let config = TrainerConfig {
-            schedule: Schedule::cosine(settings.learning_rate, steps, 0.1),
+            schedule: Schedule::cosine(
+                settings.rate(self.model.decoder.config().hidden_size),
+                steps,
+                0.1,
+            ),
             optimiser: AdamWConfig::default(),
         };
         let mut trainer = Trainer::new(self.model, adapter, config);

@@ -25,6 +25,7 @@ export interface RunOptions {
   rounds?: number;
   seed?: number;
   test_limit?: number;
+  seeds_per_label?: number;
   epochs?: number;
   rows?: RowName[];
 }

@@ -14,6 +14,8 @@ export interface Settings {
   seed: number;
   /** How many test rows are measured. */
   test: number;
+  /** Seeds of each label that are used; `null`: all. */
+  seeds: number | null;
   /** `null`: the engine's own choice. */
   epochs: number | null;
   rows: RowName[];
@@ -25,6 +27,7 @@ export const DEFAULTS: Readonly<Settings> = {
   instances: 140,
   seed: 1,
   test: 200,
+  seeds: null,
   epochs: null,
   rows: [...ROW_NAMES],
 };
@@ -34,10 +37,11 @@ interface Range {
   max: number;
 }
 
-export const RANGES: Record<"instances" | "seed" | "test" | "epochs", Range> = {
+export const RANGES: Record<"instances" | "seed" | "test" | "seeds" | "epochs", Range> = {
   instances: { min: 1, max: 5000 },
   seed: { min: 0, max: 4294967295 },
   test: { min: 1, max: 10000 },
+  seeds: { min: 1, max: 100000 },
   epochs: { min: 1, max: 100 },
 };
 
@@ -55,6 +59,7 @@ export function readSettings(query: string, tasks: readonly string[]): Settings 
   settings.instances = wholeNumber(given.get("instances"), RANGES.instances) ?? settings.instances;
   settings.seed = wholeNumber(given.get("seed"), RANGES.seed) ?? settings.seed;
   settings.test = wholeNumber(given.get("test"), RANGES.test) ?? settings.test;
+  settings.seeds = wholeNumber(given.get("seeds"), RANGES.seeds);
   settings.epochs = wholeNumber(given.get("epochs"), RANGES.epochs);
   const rows = (given.get("rows") ?? "").split(",");
   const known = ROW_NAMES.filter((row) => rows.includes(row));
@@ -67,7 +72,7 @@ export function readSettings(query: string, tasks: readonly string[]): Settings 
 /** The query for these settings; empty where all are the usual ones. */
 export function writeSettings(settings: Settings): string {
   const query = new URLSearchParams();
-  for (const name of ["task", "device", "instances", "seed", "test", "epochs"] as const) {
+  for (const name of ["task", "device", "instances", "seed", "test", "seeds", "epochs"] as const) {
     const value = settings[name];
     if (value !== null && value !== DEFAULTS[name]) {
       query.set(name, String(value));
@@ -88,6 +93,9 @@ export function toRunOptions(settings: Settings): RunOptions {
     test_limit: settings.test,
     rows: settings.rows,
   };
+  if (settings.seeds !== null) {
+    options.seeds_per_label = settings.seeds;
+  }
   if (settings.epochs !== null) {
     options.epochs = settings.epochs;
   }

@@ -13,6 +13,7 @@ const TITLES: Record<NumberName, string> = {
   instances: "Instances",
   test: "Test rows",
   seed: "Random seed",
+  seeds: "Seeds per label",
   epochs: "Epochs",
 };
 
@@ -26,6 +27,7 @@ export class SettingsPlace {
     instances: byId("set-instances", HTMLInputElement),
     test: byId("set-test", HTMLInputElement),
     seed: byId("set-seed", HTMLInputElement),
+    seeds: byId("set-seeds", HTMLInputElement),
     epochs: byId("set-epochs", HTMLInputElement),
   };
   private readonly device = byId("set-device", HTMLSelectElement);
@@ -44,7 +46,7 @@ export class SettingsPlace {
       input.value = String(start[name] ?? "");
     }
     this.device.value = start.device;
-    byId("advanced", HTMLDetailsElement).open = start.epochs !== null || start.rows.length < ROW_NAMES.length;
+    byId("advanced", HTMLDetailsElement).open = start.seeds !== null || start.epochs !== null || start.rows.length < ROW_NAMES.length;
 
     const everything = [...Object.values(this.numbers), this.device, ...this.rows.values()];
     for (const input of everything) {
@@ -63,7 +65,7 @@ export class SettingsPlace {
     let complaint = rows.length === 0 ? "Rows to compare: choose at least one." : null;
     const values: Partial<Record<NumberName, number>> = {};
     for (const [name, input] of this.inputs()) {
-      const usual = name === "epochs" && input.value.trim() === "" && !input.validity.badInput;
+      const usual = (name === "epochs" || name === "seeds") && input.value.trim() === "" && !input.validity.badInput;
       const value = usual ? null : wholeNumber(input.value, RANGES[name]);
       const wrong = value === null && !usual;
       input.setAttribute("aria-invalid", String(wrong));
@@ -78,7 +80,7 @@ export class SettingsPlace {
     if (complaint !== null) {
       return null;
     }
-    return { ...values, epochs: values.epochs ?? null, device: this.device.value as DeviceChoice, rows };
+    return { ...values, seeds: values.seeds ?? null, epochs: values.epochs ?? null, device: this.device.value as DeviceChoice, rows };
   }
 
   draw(state: State): void {
