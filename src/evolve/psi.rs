@@ -258,7 +258,14 @@ pub async fn run(
     if wants(RowName::SeedsOnly) {
         let place = (Stage::Train, Some(RowName::SeedsOnly));
         let adapter = bench
-            .train(monitor, place, None, &seed_rows, steps, 1)
+            .train(
+                monitor,
+                place,
+                None,
+                std::slice::from_ref(&seed_rows),
+                steps,
+                1,
+            )
             .await?;
         outcome.adapter = Some((RowName::SeedsOnly, adapter.clone()));
         let confusion = bench
@@ -308,7 +315,7 @@ pub async fn run(
                 monitor,
                 (Stage::Train, Some(row)),
                 None,
-                &training,
+                &[training],
                 steps,
                 1,
             )
@@ -469,20 +476,21 @@ async fn warm_up(
     steps: usize,
 ) -> Result<Adapter, Error> {
     let mut rng = fastrand::Rng::with_seed(bench.settings.seed);
-    let mut rows = Vec::new();
+    let (mut labelling, mut free, mut ruled) = (Vec::new(), Vec::new(), Vec::new());
     for seed in &bench.task.seeds {
-        rows.push(bench.labelling_row(&seed.text, seed.label)?);
+        labelling.push(bench.labelling_row(&seed.text, seed.label)?);
         let shots = bench.shots(seed.label, Some(&seed.text), &mut rng);
-        rows.push(bench.writing_row(seed, &[], &shots)?);
+        free.push(bench.writing_row(seed, &[], &shots)?);
         if let Some(set) = set {
             let label = &bench.task.labels[seed.label];
             let rules = principle::holding(set, label, &seed.text, bench.settings.rules, &mut rng);
             let shots = bench.shots(seed.label, Some(&seed.text), &mut rng);
-            rows.push(bench.writing_row(seed, &rules, &shots)?);
+            ruled.push(bench.writing_row(seed, &rules, &shots)?);
         }
     }
+    let groups = [labelling, free, ruled];
     bench
-        .train(monitor, (Stage::WarmUp, None), None, &rows, steps, 2)
+        .train(monitor, (Stage::WarmUp, None), None, &groups, steps, 2)
         .await
 }
 
@@ -525,7 +533,7 @@ async fn write_rounds(
             break;
         }
         let mut rng = fastrand::Rng::with_seed(bench.settings.seed ^ round as u64);
-        let mut rows = Vec::new();
+        let (mut labelling, mut writing) = (Vec::new(), Vec::new());
         let written = instances
             .iter()
             .filter(|instance| instance.row == row && instance.accepted)
@@ -537,16 +545,16 @@ async fn write_rounds(
                 })
             });
         for example in bench.task.seeds.iter().cloned().chain(written) {
-            rows.push(bench.labelling_row(&example.text, example.label)?);
+            labelling.push(bench.labelling_row(&example.text, example.label)?);
             let shots = bench.shots(example.label, Some(&example.text), &mut rng);
-            rows.push(bench.writing_row(&example, &[], &shots)?);
+            writing.push(bench.writing_row(&example, &[], &shots)?);
         }
         writer = bench
             .train(
                 monitor,
                 (Stage::WarmUp, Some(row)),
                 Some(writer),
-                &rows,
+                &[labelling, writing],
                 steps.div_ceil(2),
                 2 + round as u64,
             )

@@ -7,7 +7,7 @@ use crate::generate::{Answers, Batch, Finish, Scorer};
 use crate::model::{Adapter, LoraConfig, Model};
 use crate::principle::{self, PrincipleSet};
 use crate::task::{Confusion, Example, Task};
-use crate::train::{AdamWConfig, Row, Schedule, Trainer, TrainerConfig};
+use crate::train::{AdamWConfig, Row, Schedule, TrainError, Trainer, TrainerConfig};
 
 use super::psi::Settings;
 
@@ -70,47 +70,42 @@ impl<'a> Bench<'a> {
         seeds
     }
 
-    /// Trains an adapter on rows, in an order drawn anew for every pass, for exactly `steps` steps.
+    /// Trains an adapter on groups of rows for exactly `steps` steps. A batch holds rows of one group (they begin
+    /// alike, which makes them cheap to read together); rows and batches come in an order drawn anew for every pass.
     pub async fn train(
         &self,
         monitor: &mut Monitor<'_>,
         place: (Stage, Option<RowName>),
         start: Option<Adapter>,
-        rows: &[Row],
+        groups: &[Vec<Row>],
         steps: usize,
         salt: u64,
     ) -> Result<Adapter, Error> {
         let settings = self.settings;
         let seed = settings.seed.wrapping_mul(0x9E37_79B9).wrapping_add(salt);
+        let shape = self.model.decoder.config();
         let adapter = match start {
             Some(adapter) => adapter,
             None => Adapter::new(
                 LoraConfig::new(settings.rank, settings.alpha, Some(self.model.name.clone())),
-                self.model.decoder.config(),
+                shape,
                 seed,
                 self.model.decoder.device(),
             )?,
         };
         let config = TrainerConfig {
-            schedule: Schedule::cosine(
-                settings.rate(self.model.decoder.config().hidden_size),
-                steps,
-                0.1,
-            ),
+            schedule: Schedule::cosine(settings.rate(shape.hidden_size), steps, 0.1),
             optimiser: AdamWConfig::default(),
         };
         let mut trainer = Trainer::new(self.model, adapter, config);
         let mut rng = fastrand::Rng::with_seed(seed);
-        let mut order: Vec<usize> = Vec::new();
+        let mut batches: Vec<Vec<Row>> = Vec::new();
         monitor.begin(place.0, place.1, steps);
         for step in 0..steps {
-            while order.len() < settings.batch.min(rows.len()) {
-                let mut pass: Vec<usize> = (0..rows.len()).collect();
-                rng.shuffle(&mut pass);
-                order.splice(0..0, pass);
+            if batches.is_empty() {
+                batches = one_pass(groups, settings.batch, &mut rng);
             }
-            let chosen = order.split_off(order.len() - settings.batch.min(rows.len()));
-            let batch: Vec<Row> = chosen.iter().map(|index| rows[*index].clone()).collect();
+            let batch = batches.pop().ok_or(TrainError::Empty)?;
             let metrics = monitor.race(trainer.step(&batch)).await?;
             monitor.send(&Event::TrainStep {
                 row: place.1,
@@ -326,12 +321,28 @@ impl<'a> Bench<'a> {
     }
 }
 
+/// All rows once, in batches of one group each, by chance.
+fn one_pass(groups: &[Vec<Row>], size: usize, rng: &mut fastrand::Rng) -> Vec<Vec<Row>> {
+    let mut batches = Vec::new();
+    for group in groups {
+        let mut order: Vec<&Row> = group.iter().collect();
+        rng.shuffle(&mut order);
+        batches.extend(
+            order
+                .chunks(size)
+                .map(|batch| batch.iter().map(|row| (*row).clone()).collect()),
+        );
+    }
+    rng.shuffle(&mut batches);
+    batches
+}
+
 /// Whether going on is no use: under 5 % of the last 200 accepted (papers.md 1.4), or far too many written.
 fn exhausted(fates: &[bool], wanted: usize) -> bool {
     const WINDOW: usize = 200;
     let recent = &fates[fates.len().saturating_sub(WINDOW)..];
     let kept = recent.iter().filter(|kept| **kept).count();
-    (recent.len() == WINDOW && kept * 20 < WINDOW) || fates.len() >= wanted * 12 + WINDOW / 2
+    (recent.len() == WINDOW && kept * 20 < WINDOW) || fates.len() >= wanted * 12 + WINDOW / 4
 }
 
 /// The labels as answers.
