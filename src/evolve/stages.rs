@@ -237,8 +237,8 @@ impl<'a> Bench<'a> {
         most_words: usize,
         seed: u64,
     ) -> Result<Vec<(String, bool)>, Error> {
-        // A word of a small vocabulary is two tokens at most times; more than that is no word of this task.
-        let limit = (most_words * 3 + 8).min(self.settings.max_new);
+        // A word of a small vocabulary is two tokens at most times.
+        let limit = (most_words * 2 + 8).min(self.settings.max_new);
         let sampling = self.settings.sampling;
         let mut batch = monitor
             .race(Batch::start(

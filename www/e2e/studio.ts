@@ -50,7 +50,7 @@ export const test = base.extend<object, Options & PerWorker>({
 export { expect };
 
 /** Settings of a run that is whole, but short. */
-export const SHORT = "seeds=2&instances=7&test=14&epochs=1";
+export const SHORT = "seeds=2&instances=3&test=7&epochs=1";
 
 export class Studio {
   readonly errors: string[] = [];
