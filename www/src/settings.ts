@@ -24,9 +24,9 @@ export interface Settings {
 export const DEFAULTS: Readonly<Settings> = {
   task: "snips_intent",
   device: "auto",
-  instances: 140,
+  instances: 70,
   seed: 1,
-  test: 200,
+  test: 140,
   seeds: null,
   epochs: null,
   rows: [...ROW_NAMES],
