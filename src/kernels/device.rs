@@ -144,6 +144,8 @@ async fn gpu() -> Result<Opened, DeviceError> {
         info.name.clone()
     };
     let name = match described.is_empty() {
+        // Browsers name no adapter to WebAssembly.
+        true if cfg!(target_arch = "wasm32") => "WebGPU".to_owned(),
         true => format!("{:?}", info.backend),
         false => format!("{described} ({:?})", info.backend),
     };
