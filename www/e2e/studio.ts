@@ -18,11 +18,12 @@ interface Options {
   webgpu: boolean;
 }
 
-interface PerWorker {
+/** A browser for each test: WebGPU in software is one process, and what one test leaves in its queue would stall the next. */
+interface PerTest {
   launched: Browser;
 }
 
-export const test = base.extend<object, Options & PerWorker>({
+export const test = base.extend<PerTest, Options>({
   webgpu: [true, { option: true, scope: "worker" }],
   launched: [
     async ({ webgpu }, use) => {
@@ -31,7 +32,7 @@ export const test = base.extend<object, Options & PerWorker>({
       await use(browser);
       await browser.close();
     },
-    { scope: "worker" },
+    { scope: "test" },
   ],
   context: async ({ launched, baseURL, viewport, colorScheme }, use) => {
     const context = await launched.newContext({
