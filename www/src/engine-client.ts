@@ -3,7 +3,7 @@ import workerUrl from "./worker/worker.ts?worker&url";
 import type { RunEvent } from "./events";
 import type { CallName, Calls, DeviceChoice, Failure, Message, Request } from "./protocol";
 
-/** How long a run may take to answer Stop before its worker is ended; the page needs the rest of the second to show it. */
+/** How long a run may take to answer Stop before its worker is called deaf; the page needs the rest of the second to show it. */
 const STOP_PATIENCE_MS = 800;
 
 export interface Listener {
@@ -38,7 +38,7 @@ export class EngineClient {
   /** Starts a worker on the device; a worker that is already there is ended. */
   open(device: DeviceChoice): Promise<Calls["open"]["output"]> {
     this.device = device;
-    this.end({ code: "cancelled", message: "The engine is started anew." });
+    this.end({ code: "cancelled", message: "Stopped." });
     const worker = startWorker();
     worker.addEventListener("message", (message: MessageEvent<Message>) => this.receive(message.data));
     worker.addEventListener("error", (event) => {
@@ -47,11 +47,6 @@ export class EngineClient {
     });
     this.worker = worker;
     return this.call("open", { base: document.baseURI, device });
-  }
-
-  /** A worker is there; after a Stop that it did not hear it is not. */
-  get isOpen(): boolean {
-    return this.worker !== null;
   }
 
   /** Starts the engine again on the same device, as after a crash. */
@@ -72,21 +67,17 @@ export class EngineClient {
   }
 
   /**
-   * Stops the run. A worker that is deep in a computation may not hear it in time; then it is ended, and `open` has to be
-   * called again. Says whether the worker is still there.
+   * Asks the run to stop. A worker that is deep in a computation may not hear it in time; it is then "deaf", and only
+   * `reopen`, which ends it and with it the run, helps.
    */
-  async stop(run: Promise<unknown>): Promise<"stopped" | "ended"> {
+  async stop(run: Promise<unknown>): Promise<"stopped" | "deaf"> {
     void this.call("stop", {}).catch(() => undefined);
     const settled = run.then(
       () => "stopped" as const,
       () => "stopped" as const,
     );
-    const patience = new Promise<"ended">((resolve) => setTimeout(() => resolve("ended"), STOP_PATIENCE_MS));
-    const outcome = await Promise.race([settled, patience]);
-    if (outcome === "ended") {
-      this.end({ code: "cancelled", message: "Stopped." });
-    }
-    return outcome;
+    const patience = new Promise<"deaf">((resolve) => setTimeout(() => resolve("deaf"), STOP_PATIENCE_MS));
+    return Promise.race([settled, patience]);
   }
 
   private end(failure: Failure): void {

@@ -110,8 +110,7 @@ export class Studio {
       return;
     }
     this.store.update(({ run }) => void (run.phase = "stopping"));
-    const outcome = await this.client.stop(this.running);
-    if (outcome === "ended") {
+    if ((await this.client.stop(this.running)) === "deaf") {
       await this.reopen();
     }
   }
@@ -151,7 +150,7 @@ export class Studio {
       this.store.update((state) => {
         state.run.phase = cancelled ? "stopped" : "failed";
         state.run.error = cancelled ? null : messageOf(thrown);
-        state.engineHasRun = state.run.started !== null && this.client.isOpen;
+        state.engineHasRun = state.run.started !== null && state.engine !== null;
       });
       // Stop promises a second, so nothing is put off.
       this.store.draw();
@@ -161,8 +160,9 @@ export class Studio {
     }
   }
 
-  /** A worker that was ended or has crashed is replaced; what the page has streamed stays. */
+  /** A worker that is deaf or has crashed is replaced; what the page has streamed stays. */
   private async reopen(): Promise<void> {
+    // First of all: between the old worker and the new one there is nothing to play on.
     this.store.update((state) => {
       state.engine = null;
       state.engineHasRun = false;

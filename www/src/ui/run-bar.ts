@@ -13,6 +13,8 @@ export class RunBar {
   private readonly overall = byId("overall", HTMLProgressElement);
   private readonly error = byId("run-error", HTMLParagraphElement);
   private readonly spoken = byId("spoken", HTMLParagraphElement);
+  /** Play or Stop has the focus, or lost it because neither could be pressed. */
+  private holdsFocus = false;
   private readonly steps = STAGES.map((stage) => ({ stage, item: make("li", {}, STAGE_TITLES[stage]) }));
 
   constructor(onPlay: () => void, onStop: () => void) {
@@ -25,8 +27,7 @@ export class RunBar {
     const { run } = state;
     const busy = isBusy(state);
     document.documentElement.dataset.phase = run.phase;
-    this.setDisabled(this.play, busy || state.engine === null, this.stop);
-    this.setDisabled(this.stop, !busy || run.phase === "stopping", this.play);
+    this.setDisabled(busy || state.engine === null, !busy || run.phase === "stopping");
     setText(this.words, wordsOf(state));
     setText(this.left, run.phase === "running" && run.secondsLeft !== null ? timeLeft(run.secondsLeft) : "");
     this.drawOverall(state);
@@ -41,13 +42,21 @@ export class RunBar {
     document.title = run.phase === "running" ? `${Math.floor(run.overall * 100)} % · Seedbed` : "Seedbed";
   }
 
-  /** Disabling the button that has the keyboard's focus would lose it, so it moves to the other one. */
-  private setDisabled(button: HTMLButtonElement, disabled: boolean, other: HTMLButtonElement): void {
-    const focused = document.activeElement === button;
-    button.disabled = disabled;
-    if (disabled && focused) {
-      other.disabled = false;
-      other.focus();
+  /** A disabled button loses the keyboard's focus, so the one that can be pressed next takes it. */
+  private setDisabled(play: boolean, stop: boolean): void {
+    const focused = document.activeElement;
+    if (focused === this.play || focused === this.stop) {
+      this.holdsFocus = true;
+    } else if (focused !== null && focused !== document.body) {
+      // The person went elsewhere meanwhile.
+      this.holdsFocus = false;
+    }
+    this.play.disabled = play;
+    this.stop.disabled = stop;
+    const next = stop ? (play ? null : this.play) : this.stop;
+    if (this.holdsFocus && next !== null) {
+      next.focus({ preventScroll: true });
+      this.holdsFocus = false;
     }
   }
 
