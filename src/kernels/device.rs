@@ -1,8 +1,6 @@
 //! Opening a device, asking whether it computes rightly, and reading results back.
 
-#[cfg(feature = "gpu")]
-use burn::tensor::TensorData;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 /// Which device is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -223,4 +221,12 @@ pub async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, DeviceE
         .map_err(|error| DeviceError::Lost(error.to_string()))?
         .try_into_vec::<f32>()
         .map_err(|error| DeviceError::Lost(format!("{error:?}")))
+}
+
+/// Numbers such as token ids and columns as a tensor of 32-bit integers, the only kind of integer the kernels take.
+/// They must be below 2³¹.
+pub fn integers(values: &[u32], device: &Device) -> Tensor<1, Int> {
+    let values: Vec<i32> = values.iter().map(|value| *value as i32).collect();
+    let count = values.len();
+    Tensor::from_data(TensorData::new(values, [count]), (device, DType::I32))
 }

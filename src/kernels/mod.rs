@@ -5,9 +5,17 @@
 //! runs whenever a GPU is opened (`device`), for a driver that computes wrongly spoils a run in silence.
 
 mod device;
+#[cfg(feature = "cpu")]
+mod flex;
+#[cfg(feature = "gpu")]
+mod launch;
 mod product;
 #[cfg(feature = "gpu")]
 mod product_gpu;
+mod swiglu;
+#[cfg(all(test, feature = "desk"))]
+mod testing;
 
-pub use device::{Choice, DeviceError, Kind, Opened, open, read};
+pub use device::{Choice, DeviceError, Kind, Opened, integers, open, read};
 pub use product::product;
+pub use swiglu::{Gate, swiglu, swiglu_backward};
