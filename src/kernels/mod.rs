@@ -4,18 +4,24 @@
 //! backend's own routine as its twin, and a backward pass. The twins are compared in tests, and a short self-test
 //! runs whenever a GPU is opened (`device`), for a driver that computes wrongly spoils a run in silence.
 
+mod attention;
 mod device;
 #[cfg(feature = "cpu")]
 mod flex;
+mod heads;
 #[cfg(feature = "gpu")]
 mod launch;
 mod product;
 #[cfg(feature = "gpu")]
 mod product_gpu;
+mod rope;
 mod swiglu;
 #[cfg(all(test, feature = "desk"))]
 mod testing;
 
+pub use attention::{attention, attention_backward, with_seers};
 pub use device::{Choice, DeviceError, Kind, Opened, integers, open, read};
+pub use heads::Heads;
 pub use product::product;
+pub use rope::{Rotary, rope, rope_backward};
 pub use swiglu::{Gate, swiglu, swiglu_backward};
