@@ -2,7 +2,6 @@
 
 use burn::backend::Flex;
 
-use super::lanes::{add, add_four, dot, exp};
 use super::{AttentionOps, Heads};
 use crate::kernels::flex::{FlexTensor, floats, for_row_pairs, for_rows, integers, tensor};
 
@@ -37,30 +36,22 @@ impl Arena<'_> {
         }
     }
 
-    /// One head of a slot's row.
-    fn head<'b>(&self, arena: &'b [f32], slot: usize, head: usize) -> &'b [f32] {
-        &arena[(slot * self.heads.keys + head) * self.heads.size..][..self.heads.size]
+    /// One head of the rows of an arena from slot `first` on, and how far apart the rows are.
+    fn rows<'b>(&self, arena: &'b [f32], first: usize, head: usize) -> (&'b [f32], usize) {
+        let stride = self.heads.keys * self.heads.size;
+        (&arena[first * stride + head * self.heads.size..], stride)
     }
 
     /// `out[i] = row · head of slot first + i`.
     fn products(&self, arena: &[f32], first: usize, head: usize, row: &[f32], out: &mut [f32]) {
-        for (i, out) in out.iter_mut().enumerate() {
-            *out = dot(row, self.head(arena, first + i, head));
-        }
+        let (rows, stride) = self.rows(arena, first, head);
+        lanes::products(row, rows, stride, out);
     }
 
     /// `out += Σ weights[i] · head of slot first + i`.
     fn add(&self, arena: &[f32], first: usize, head: usize, weights: &[f32], out: &mut [f32]) {
-        let (fours, rest) = weights.as_chunks::<4>();
-        let row = |slot: usize| self.head(arena, first + slot, head);
-        for (i, weights) in fours.iter().enumerate() {
-            let slot = i * 4;
-            let rows = [row(slot), row(slot + 1), row(slot + 2), row(slot + 3)];
-            add_four(out, *weights, rows);
-        }
-        for (i, weight) in rest.iter().enumerate() {
-            add(out, *weight, row(fours.len() * 4 + i));
-        }
+        let (rows, stride) = self.rows(arena, first, head);
+        lanes::add_rows(out, weights, rows, stride);
     }
 
     /// Attention of one head of a token, into `out`; gives the log-sum-exp.
@@ -77,21 +68,14 @@ impl Arena<'_> {
         self.tiles(token, |first, count| {
             let weights = &mut tile[..count];
             self.products(self.keys, first, key_head, query, weights);
-            let mut highest = top;
-            for weight in weights.iter_mut() {
-                *weight *= scale;
-                highest = highest.max(*weight);
-            }
+            let highest = top.max(scale * lanes::largest(weights, f32::MIN));
             if highest > top {
-                let mut shrink = [top - highest];
-                exp(&mut shrink);
-                total *= shrink[0];
-                out.iter_mut().for_each(|out| *out *= shrink[0]);
+                let shrink = lanes::exp(&mut [top], 1.0, highest);
+                total *= shrink;
+                out.iter_mut().for_each(|out| *out *= shrink);
                 top = highest;
             }
-            weights.iter_mut().for_each(|weight| *weight -= top);
-            exp(weights);
-            total += weights.iter().sum::<f32>();
+            total += lanes::exp(weights, scale, top);
             self.add(self.values, first, key_head, weights, out);
         });
         if total == 0.0 {
@@ -179,29 +163,21 @@ impl AttentionOps for Flex {
                 let head = token * heads.queries + key_head * group + row % group;
                 let query = &queries[head * size..][..size];
                 let slope = &gradient[head * size..][..size];
-                let delta = dot(&out[head * size..][..size], slope);
+                let mut delta = [0.0];
+                lanes::products(slope, &out[head * size..], size, &mut delta);
+                let [delta] = delta;
                 let lse = lse[head];
                 arena.tiles(token, |first, count| {
                     let (weights, shares) = (&mut weights[..count], &mut shares[..count]);
                     arena.products(arena.keys, first, key_head, query, weights);
-                    for weight in weights.iter_mut() {
-                        *weight = *weight * scale - lse;
-                    }
-                    exp(weights);
+                    lanes::exp(weights, scale, lse);
                     arena.products(arena.values, first, key_head, slope, shares);
                     for (share, weight) in shares.iter_mut().zip(weights.iter()) {
                         *share = weight * (*share - delta) * scale;
                     }
                     arena.add(arena.keys, first, key_head, shares, to_query);
-                    let to_keys = to_keys[first * size..].chunks_exact_mut(size);
-                    let to_values = to_values[first * size..].chunks_exact_mut(size);
-                    let slots = to_keys.zip(to_values);
-                    for ((share, weight), (to_key, to_value)) in
-                        shares.iter().zip(weights.iter()).zip(slots)
-                    {
-                        add(to_key, *share, query);
-                        add(to_value, *weight, slope);
-                    }
+                    lanes::add_to_rows(&mut to_keys[first * size..], size, shares, query);
+                    lanes::add_to_rows(&mut to_values[first * size..], size, weights, slope);
                 });
             }
         });

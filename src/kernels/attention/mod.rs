@@ -6,8 +6,6 @@
 mod cpu;
 #[cfg(feature = "gpu")]
 mod gpu;
-#[cfg(feature = "cpu")]
-mod lanes;
 #[cfg(all(test, feature = "desk"))]
 mod tests;
 
@@ -58,7 +56,7 @@ pub trait AttentionOps: Backend {
 /// end, first, end, first, end`. A range whose end is not past its first slot is empty; ranges of one token must not
 /// overlap. A token that sees nothing gives 0, and `lse` -1e30.
 ///
-/// Gives `out` (`[n, queries·size]`) and `lse` (`[n, queries]`).
+/// `scale` must be positive. Gives `out` (`[n, queries·size]`) and `lse` (`[n, queries]`).
 pub fn attention(
     queries: Tensor<2>,
     keys: Tensor<2>,
