@@ -1,4 +1,5 @@
-// Attention with online softmax (arXiv 1805.02867), one thread for each head of each token.
+// Attention with online softmax (arXiv 1805.02867), one thread for each head of each token and each chunk of what it
+// sees: every `chunks`th slot, so that tokens that see the same slots read them together.
 // Neighbouring threads are neighbouring tokens of one head, which mostly read the same keys.
 // A line behind `@each` stands for one line per lane of a head, its number put for `#`.
 
@@ -8,7 +9,7 @@
 @group(0) @binding(3) var<storage, {{ access }}> spans: array<i32>;
 @group(0) @binding(4) var<storage, read_write> result: array<{{ lane }}>;
 @group(0) @binding(5) var<storage, read_write> lse: array<f32>;
-// tokens, slots, query heads, key heads, bits of the scale
+// tokens, slots, query heads, key heads, bits of the scale, chunks
 @group(0) @binding(6) var<storage, read> info: array<u32>;
 
 const LANES = {{ lanes }}u;
@@ -19,12 +20,14 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let slots = i32(info[1]);
     let query_heads = info[2];
     let key_heads = info[3];
+    let chunks = info[5];
     let index = id.y * {{ span }} + id.x;
-    if (index >= tokens * query_heads) {
+    if (index >= tokens * query_heads * chunks) {
         return;
     }
     let token = index % tokens;
-    let head = index / tokens;
+    let head = index / tokens % query_heads;
+    let chunk = index / tokens / query_heads;
     let key_head = head / (query_heads / key_heads);
     let row = token * query_heads + head;
     let scale = bitcast<f32>(info[4]);
@@ -34,9 +37,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     var top = {{ lowest }};
     var total = 0.0;
     for (var range = 0u; range < 3u; range++) {
-        let first = max(spans[token * 6u + range * 2u], 0);
+        let first = max(spans[token * 6u + range * 2u], 0) + i32(chunk);
         let end = min(spans[token * 6u + range * 2u + 1u], slots);
-        for (var slot = first; slot < end; slot++) {
+        for (var slot = first; slot < end; slot += i32(chunks)) {
             let key = (u32(slot) * key_heads + key_head) * LANES;
             var products = {{ lane }}(0.0);
             @each products += query# * keys[key + #u];
@@ -52,11 +55,13 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
             @each sum# += weight * values[key + #u];
         }
     }
+    let place = chunk * tokens * query_heads + row;
     var share = 0.0;
-    lse[row] = {{ lowest }};
+    lse[place] = {{ lowest }};
     if (total > 0.0) {
         share = 1.0 / total;
-        lse[row] = top + log(total);
+        lse[place] = top + log(total);
     }
-    @each result[at + #u] = sum# * share;
+    let dest = place * LANES;
+    @each result[dest + #u] = sum# * share;
 }

@@ -1,13 +1,13 @@
-//! Launches the shaders: which forward pass fits, and the four steps of the way back.
+//! Launches the shaders.
 //!
-//! Forward, a thread does a head of a token by itself, without waiting for another: right as soon as there are
-//! thousands of them. A step of decoding has few; then a workgroup does a head of a token (`forward_few.wgsl`) when
-//! there are at most [`FEW`] of them, the arena has at least a workgroup's worth of slots, and a head is made of whole
-//! vec4 and no more of them than threads.
+//! A thread does a head of a token by itself and waits for no other: software adapters pay for every barrier, and a
+//! real GPU is busy as soon as there are thousands of threads. Where there are fewer than [`BUSY`] (a step of decoding
+//! has one token of each sequence), what a token sees is dealt out to several threads, and
+//! `combine.wgsl` puts their results together.
 //!
 //! Backward, nothing is added to by two threads: queries are summed up by their own threads (`to_queries.wgsl`), and
 //! so are keys and values (`to_keys.wgsl`), once for each of some chunks of the tokens, for a slot of a shared prefix
-//! is seen by all of them and would keep one thread long after the others have done.
+//! is seen by all of them and would keep one thread long after the others have done. `gather.wgsl` adds those up.
 
 use burn_cubecl::CubeBackend;
 use burn_cubecl::template::{KernelSource, SourceTemplate};
@@ -17,14 +17,20 @@ use cubecl::prelude::KernelId;
 use super::{AttentionOps, Heads, LOWEST};
 use crate::kernels::launch::{ACCESS, THREADS, contiguous, empty, indices, launch, span, wgsl};
 
-/// At most so many heads of tokens have a workgroup each.
-const FEW: usize = 2048;
-/// Threads of such a workgroup.
-const CREW: usize = 128;
-/// Threads that are wanted for the keys' and values' gradients; there are more chunks until there are as many.
-const BUSY: usize = 32_768;
-/// The most chunks, and the most elements that they hold together (64 MiB).
-const CHUNKS: (usize, usize) = (8, 1 << 24);
+/// Threads that are wanted for a forward pass, and the most that share a head of a token.
+const BUSY: (usize, usize) = (8192, 64);
+/// Threads that are wanted for the gradients of keys and values, whose work is less even, and the most that share a
+/// head of a slot.
+const BUSY_BACKWARD: (usize, usize) = (32_768, 8);
+/// The most elements that chunks hold before they are put together (64 MiB).
+const ROOM: usize = 1 << 24;
+
+/// Into how many chunks to cut the work of `threads` threads that hold `elements` elements.
+fn chunks(threads: usize, (wanted, most): (usize, usize), elements: usize) -> usize {
+    (wanted / threads.max(1))
+        .min(ROOM / elements.max(1))
+        .clamp(1, most)
+}
 
 wgsl!(Delta, "delta.wgsl");
 wgsl!(Gather, "gather.wgsl");
@@ -32,7 +38,7 @@ wgsl!(Gather, "gather.wgsl");
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Step {
     Forward,
-    ForwardFew,
+    Combine,
     ToQueries,
     ToKeys,
 }
@@ -51,7 +57,7 @@ impl KernelSource for Unrolled {
     fn source(&self) -> SourceTemplate {
         let text = match self.0 {
             Step::Forward => include_str!("forward.wgsl"),
-            Step::ForwardFew => include_str!("forward_few.wgsl"),
+            Step::Combine => include_str!("combine.wgsl"),
             Step::ToQueries => include_str!("to_queries.wgsl"),
             Step::ToKeys => include_str!("to_keys.wgsl"),
         };
@@ -67,7 +73,6 @@ impl KernelSource for Unrolled {
             .register("span", span())
             .register("lane", lane)
             .register("lanes", lanes.to_string())
-            .register("crew", CREW.to_string())
             .register("lowest", LOWEST)
     }
 
@@ -119,25 +124,38 @@ impl AttentionOps for CubeBackend {
         );
         let lse = empty(&queries, [tokens, heads.queries], queries.dtype);
         let rows = tokens * heads.queries;
-        let few =
-            rows <= FEW && slots >= CREW && heads.size.is_multiple_of(4) && heads.size / 4 <= CREW;
-        let (step, threads, groups) = if few {
-            (Step::ForwardFew, CREW as u32, (rows as u32, 1, 1))
-        } else {
-            (Step::Forward, THREADS, indices(rows))
+        let chunks = chunks(rows, BUSY, rows * heads.size);
+        let forward = |out: &CubeTensor, lse: &CubeTensor| {
+            launch(
+                Unrolled(Step::Forward, heads.size),
+                (THREADS, 1),
+                indices(rows * chunks),
+                &[&queries, &keys, &values, &spans, out, lse],
+                &[
+                    tokens as u32,
+                    slots as u32,
+                    heads.queries as u32,
+                    heads.keys as u32,
+                    scale.to_bits(),
+                    chunks as u32,
+                ],
+            );
         };
+        if chunks == 1 {
+            forward(&out, &lse);
+            return (out, lse);
+        }
+        let parts = empty(&queries, [chunks, rows, heads.size], queries.dtype);
+        let part_lse = empty(&queries, [chunks, rows], queries.dtype);
+        forward(&parts, &part_lse);
+        let combine = Unrolled(Step::Combine, heads.size);
+        let threads = rows * heads.size / combine.lane();
         launch(
-            Unrolled(step, heads.size),
-            (threads, 1),
-            groups,
-            &[&queries, &keys, &values, &spans, &out, &lse],
-            &[
-                tokens as u32,
-                slots as u32,
-                heads.queries as u32,
-                heads.keys as u32,
-                scale.to_bits(),
-            ],
+            combine,
+            (THREADS, 1),
+            indices(threads),
+            &[&parts, &part_lse, &out, &lse],
+            &[rows as u32, chunks as u32],
         );
         (out, lse)
     }
@@ -172,10 +190,7 @@ impl AttentionOps for CubeBackend {
 
         let result = empty(&queries, [tokens, heads.joined()], queries.dtype);
         let width = 2 * heads.keys * heads.size;
-        let chunks = BUSY
-            .div_ceil((tokens * heads.keys).max(1))
-            .min(CHUNKS.1 / (tokens * width).max(1))
-            .clamp(1, CHUNKS.0);
+        let chunks = chunks(tokens * heads.keys, BUSY_BACKWARD, tokens * width);
         let info = [
             tokens as u32,
             slots as u32,
