@@ -6,6 +6,10 @@ use burn::backend::Flex;
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::TensorData;
 
+/// Results of fewer values than this are done sooner by one core than handed out to several.
+#[cfg(not(target_arch = "wasm32"))]
+const SMALL: usize = 1 << 14;
+
 /// A tensor of the CPU backend, of floats or integers.
 pub(super) type FlexTensor = FloatTensor<Flex>;
 
@@ -41,6 +45,21 @@ pub(super) fn integers(tensor: &FlexTensor) -> Cow<'_, [i32]> {
     }
 }
 
+/// The values in row-major order, to be changed where they lie. They are copied first if they lie otherwise or
+/// somebody else holds the tensor too.
+pub(super) fn in_place(tensor: FlexTensor, change: impl FnOnce(&mut [f32])) -> FlexTensor {
+    // The old handle must go before the new one is written through, or the values count as shared.
+    let dense = tensor.to_contiguous();
+    drop(tensor);
+    let mut tensor = dense;
+    let layout = tensor.layout();
+    let (start, count) = (layout.start_offset(), layout.num_elements());
+    if let Some(values) = tensor.storage_mut::<f32>().get_mut(start..start + count) {
+        change(values);
+    }
+    tensor
+}
+
 /// A tensor of these values.
 pub(super) fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(values, shape))
@@ -58,8 +77,6 @@ pub(super) fn for_rows(
     #[cfg(not(target_arch = "wasm32"))]
     {
         use rayon::prelude::*;
-        // Less than this is done sooner by one core than handed out to several.
-        const SMALL: usize = 1 << 14;
         if out.len() >= SMALL {
             out.par_chunks_mut(width)
                 .enumerate()
@@ -69,5 +86,34 @@ pub(super) fn for_rows(
     }
     for (row, values) in out.chunks_mut(width).enumerate() {
         work(row, values);
+    }
+}
+
+/// As [`for_rows`] over two results with as many rows each: `work(row, row of the first, row of the second)`.
+pub(super) fn for_row_pairs(
+    (first, first_width): (&mut [f32], usize),
+    (second, second_width): (&mut [f32], usize),
+    work: impl Fn(usize, &mut [f32], &mut [f32]) + Sync + Send,
+) {
+    if first_width == 0 || second_width == 0 {
+        return;
+    }
+    #[cfg(not(target_arch = "wasm32"))]
+    {
+        use rayon::prelude::*;
+        if first.len() >= SMALL {
+            first
+                .par_chunks_mut(first_width)
+                .zip(second.par_chunks_mut(second_width))
+                .enumerate()
+                .for_each(|(row, (first, second))| work(row, first, second));
+            return;
+        }
+    }
+    let rows = first
+        .chunks_mut(first_width)
+        .zip(second.chunks_mut(second_width));
+    for (row, (first, second)) in rows.enumerate() {
+        work(row, first, second);
     }
 }
