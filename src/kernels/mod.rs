@@ -5,6 +5,7 @@
 //! runs whenever a GPU is opened (`device`), for a driver that computes wrongly spoils a run in silence.
 
 mod device;
+mod embedding;
 #[cfg(feature = "cpu")]
 mod flex;
 #[cfg(feature = "gpu")]
@@ -12,10 +13,15 @@ mod launch;
 mod product;
 #[cfg(feature = "gpu")]
 mod product_gpu;
+mod rms_norm;
+mod sample;
 mod swiglu;
 #[cfg(all(test, feature = "desk"))]
 mod testing;
 
 pub use device::{Choice, DeviceError, Kind, Opened, integers, open, read};
+pub use embedding::{embedding, gather_rows, scatter_rows};
 pub use product::product;
+pub use rms_norm::{add_rms_norm, rms_norm, rms_norm_backward};
+pub use sample::{Sampling, sample};
 pub use swiglu::{Gate, swiglu, swiglu_backward};
