@@ -4,6 +4,7 @@ use burn::backend::Dispatch;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use super::{Job, Packing, Place, ProductOps, product_into};
+use crate::kernels::embedding;
 
 /// A weight `[rows, columns]` as checkpoints keep it (`[out, in]`, or one row for each token of a vocabulary).
 #[derive(Debug, Clone)]
@@ -124,7 +125,7 @@ impl Weight {
     /// The rows with these numbers, times `scale`: `[ids, columns]`.
     pub fn select(&self, ids: Tensor<1, Int>, scale: f32) -> Tensor<2> {
         match &*self.values {
-            Values::Plain(values) => values.clone().select(0, ids) * scale,
+            Values::Plain(values) => embedding(values.clone(), ids, scale),
             Values::Packed {
                 packing,
                 words,

@@ -55,7 +55,7 @@ impl Decoder {
     ) -> Result<Pass<'a>, ModelError> {
         let tokens = input.len();
         self.check(input, tokens)?;
-        let reading = Reading::new(self, input);
+        let reading = Reading::for_training(self, input);
         let integers = |values: &[u32]| kernels::integers(values, &self.device);
         let each: usize = self.layers.iter().map(super::Layer::kept_values).sum();
         let whole = each * tokens * 4 <= KEPT;

@@ -22,7 +22,6 @@ pub(super) struct Layer {
 /// What every layer needs to know of the tokens being read.
 pub(super) struct Reading {
     pub rotary: Rotary,
-    pub slots: Tensor<1, Int>,
     pub spans: Tensor<1, Int>,
     pub heads: Heads,
     pub scale: f32,
@@ -30,20 +29,29 @@ pub(super) struct Reading {
 }
 
 impl Reading {
+    /// For reading only, over a cache.
     pub fn new(decoder: &Decoder, input: &Input) -> Self {
-        let integers = |values: &[u32]| kernels::integers(values, decoder.device());
+        Self::with_spans(decoder, input, &input.spans)
+    }
+
+    /// For a way back, the tokens seeing one another only.
+    pub fn for_training(decoder: &Decoder, input: &Input) -> Self {
+        let spans = kernels::with_seers(input.spans.clone(), input.len());
+        Self::with_spans(decoder, input, &spans)
+    }
+
+    fn with_spans(decoder: &Decoder, input: &Input, spans: &[u32]) -> Self {
         let heads = decoder.heads();
         let eps = decoder.config.rms_norm_eps as f32;
+        let places = [input.positions.as_slice(), &input.slots].concat();
         Self {
             rotary: Rotary {
-                positions: integers(&input.positions),
-                cosine: decoder.cosine.clone(),
-                sine: decoder.sine.clone(),
+                places: kernels::integers(&places, decoder.device()),
+                table: decoder.rotary.clone(),
                 norms: None,
                 eps,
             },
-            slots: integers(&input.slots),
-            spans: integers(&input.spans),
+            spans: kernels::integers(spans, decoder.device()),
             heads,
             scale: 1.0 / (heads.size as f32).sqrt(),
             eps,
@@ -120,14 +128,8 @@ impl Layer {
             ),
         };
         let (joined, attention) = apply(&self.qkv, &normed, side, index, Group::Attention);
-        let (queries, keys, values) = kernels::rope(
-            joined.clone(),
-            reading.heads,
-            &reading.rotary,
-            reading.slots.clone(),
-            keys,
-            values,
-        );
+        let (queries, keys, values) =
+            kernels::rope(joined.clone(), reading.heads, &reading.rotary, keys, values);
         let (mixed, lse) = kernels::attention(
             queries.clone(),
             keys.clone(),
@@ -221,7 +223,7 @@ impl Layer {
             gradients,
             Group::Output,
         );
-        let (d_queries, d_keys, d_values) = kernels::attention_backward(
+        let d_turned = kernels::attention_backward(
             kept.queries,
             kept.keys,
             kept.values,
@@ -232,14 +234,8 @@ impl Layer {
             reading.heads,
             reading.scale,
         );
-        let d_joined = kernels::rope_backward(
-            kept.joined,
-            reading.heads,
-            &reading.rotary,
-            d_queries,
-            d_keys,
-            d_values,
-        );
+        let d_joined =
+            kernels::rope_backward(kept.joined, reading.heads, &reading.rotary, d_turned);
         if !through {
             let gradients = factors_back(
                 kept.normed,

@@ -22,9 +22,8 @@ pub struct Decoder {
     norm: Tensor<1>,
     /// `[vocabulary, hidden]`; the embedding's where the two are tied.
     head: Weight,
-    /// `[positions, head size / 2]`
-    cosine: Tensor<2>,
-    sine: Tensor<2>,
+    /// `[positions, head size]`: cosines, then sines.
+    rotary: Tensor<2>,
     device: Device,
 }
 
@@ -95,33 +94,35 @@ impl Decoder {
             matrix(&[("lm_head.weight".into(), config.vocab_size)], hidden)?
         };
         let norm = vector("model.norm.weight")?;
-        let (cosine, sine) = Self::rotary(&config, device)?;
+        let rotary = Self::rotary(&config, device)?;
         Ok(Self {
             config,
             embedding,
             layers,
             norm,
             head,
-            cosine,
-            sine,
+            rotary,
             device: device.clone(),
         })
     }
 
-    fn rotary(config: &Config, device: &Device) -> Result<(Tensor<2>, Tensor<2>), ModelError> {
+    fn rotary(config: &Config, device: &Device) -> Result<Tensor<2>, ModelError> {
         let frequencies = config.inverse_frequencies()?;
-        let shape = [config.max_position_embeddings, frequencies.len()];
-        let table = |turn: fn(f64) -> f64| {
-            let values: Vec<f32> = (0..config.max_position_embeddings)
-                .flat_map(|position| {
-                    frequencies
-                        .iter()
-                        .map(move |frequency| turn(position as f64 * frequency) as f32)
-                })
-                .collect();
-            Tensor::<2>::from_data(TensorData::new(values, shape), device)
-        };
-        Ok((table(f64::cos), table(f64::sin)))
+        let positions = config.max_position_embeddings;
+        let values: Vec<f32> = (0..positions)
+            .flat_map(|position| {
+                let angle = move |frequency: &f64| position as f64 * frequency;
+                let cosines = frequencies
+                    .iter()
+                    .map(move |frequency| angle(frequency).cos() as f32);
+                let sines = frequencies
+                    .iter()
+                    .map(move |frequency| angle(frequency).sin() as f32);
+                cosines.chain(sines)
+            })
+            .collect();
+        let shape = [positions, 2 * frequencies.len()];
+        Ok(Tensor::from_data(TensorData::new(values, shape), device))
     }
 
     /// The model's shape.
