@@ -18,9 +18,11 @@ wgsl!(GradientFour, "gradient.wgsl", "lane" = FOUR);
 wgsl!(GradientOne, "gradient.wgsl", "lane" = ONE);
 
 /// Rows up to this long are walked by one thread each; of longer ones every thread of a workgroup gets its share.
-/// One barrier for a row this long is nothing even on an adapter that the CPU plays, and on a real GPU the threads
-/// of a workgroup read neighbouring scores.
-const SHORT: usize = 128;
+///
+/// A real GPU wants the second, for its threads then read neighbouring scores and few rows still keep it busy. On an
+/// adapter that the CPU plays (lavapipe) a workgroup's barrier and its joining cost about a microsecond a row: seven
+/// times the rest at 256 columns, as much as the rest at 4096, and a hundredth of the product behind it.
+const SHORT: usize = 512;
 
 /// Rows, columns, first id; and whether columns go four at a time.
 fn info(scores: &CubeTensor, first: usize) -> ([u32; 3], bool) {
