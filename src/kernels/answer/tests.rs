@@ -114,17 +114,20 @@ fn equals_the_plain_formula_on_every_device_however_the_vocabulary_is_cut() {
 
 #[test]
 fn scores_far_from_zero_do_not_overflow() {
-    let mut case = Case::new((3, 300, 200), 2);
-    for (row, far) in [1e4, -1e4, 0.0].into_iter().enumerate() {
-        for (id, score) in case.scores[row * 300..][..300].iter_mut().enumerate() {
-            // The last row climbs, so that every few scores are a new maximum.
-            *score = if far == 0.0 { id as f32 } else { *score + far };
+    for shape in [(3, 300, 200), (3, 3000, 2000)] {
+        let mut case = Case::new(shape, 2);
+        for (row, far) in [1e4, -1e4, 0.0].into_iter().enumerate() {
+            let scores = &mut case.scores[row * case.vocabulary..][..case.vocabulary];
+            for (id, score) in scores.iter_mut().enumerate() {
+                // The last row climbs, so that every score is a new maximum.
+                *score = if far == 0.0 { id as f32 } else { *score + far };
+            }
         }
+        let expected: Vec<f32> = (0..3)
+            .map(|row| plain(&case.row(row), case.targets[row] as usize) as f32)
+            .collect();
+        on_every_device(|device| assert_close(&case.likelihoods(device), &expected, 1e-5));
     }
-    let expected: Vec<f32> = (0..3)
-        .map(|row| plain(&case.row(row), case.targets[row] as usize) as f32)
-        .collect();
-    on_every_device(|device| assert_close(&case.likelihoods(device), &expected, 1e-5));
 }
 
 #[test]
@@ -149,7 +152,7 @@ fn the_state_names_the_lowest_id_of_the_highest_score() {
 
 #[test]
 fn a_score_that_is_no_number_makes_only_its_row_none() {
-    for shape in [(3, 40, 16), (3, 1000, 256), (3, 1001, 300)] {
+    for shape in [(3, 40, 16), (3, 41, 16), (3, 4000, 2000), (3, 4001, 1001)] {
         let mut case = Case::new(shape, 4);
         case.scores[case.vocabulary + 17] = f32::NAN;
         on_every_device(|device| {
@@ -172,18 +175,25 @@ fn a_target_outside_the_vocabulary_has_no_probability() {
 
 #[test]
 fn tokens_that_may_not_come_have_no_share() {
-    let mut case = Case::new((2, 200, 100), 6);
-    // A whole chunk is forbidden in one row, every other token in the other.
-    case.targets = vec![150, 1];
-    case.scores[..100].fill(f32::NEG_INFINITY);
-    case.scores[200..]
-        .iter_mut()
-        .step_by(2)
-        .for_each(|score| *score = f32::NEG_INFINITY);
-    let expected: Vec<f32> = (0..2)
-        .map(|row| plain(&case.row(row), case.targets[row] as usize) as f32)
-        .collect();
-    on_every_device(|device| assert_close(&case.likelihoods(device), &expected, 1e-6));
+    for (vocabulary, chunk) in [(200, 100), (2001, 1000)] {
+        let mut case = Case::new((2, vocabulary, chunk), 6);
+        // A whole chunk is forbidden in one row, every other token in the other.
+        case.targets = vec![chunk as u32 + 50, 1];
+        case.scores[..chunk].fill(f32::NEG_INFINITY);
+        for score in case.scores[vocabulary..].iter_mut().step_by(2) {
+            *score = f32::NEG_INFINITY;
+        }
+        let expected: Vec<f32> = (0..2)
+            .map(|row| plain(&case.row(row), case.targets[row] as usize) as f32)
+            .collect();
+        on_every_device(|device| {
+            assert_close(&case.likelihoods(device), &expected, 1e-6);
+            let gradient = case.gradient(device, &[1.0, 1.0]);
+            for (gradient, score) in gradient.iter().zip(&case.scores) {
+                assert!(score.is_finite() || *gradient < 1e-37, "{gradient}");
+            }
+        });
+    }
 }
 
 #[test]
@@ -191,23 +201,17 @@ fn the_gradient_equals_the_plain_formula_on_every_device() {
     for shape in SHAPES {
         let case = Case::new(shape, 7);
         let weights = random(case.rows, 8);
-        let expected: Vec<f32> = (0..case.rows)
-            .flat_map(|row| {
-                let scores = case.row(row);
-                let (target, weight) = (case.targets[row] as usize, f64::from(weights[row]));
-                (0..case.vocabulary)
-                    .map(|id| {
-                        let p = plain(&scores, id).exp();
-                        (weight * (p - f64::from(u8::from(id == target)))) as f32
-                    })
-                    .collect::<Vec<f32>>()
-            })
-            .collect();
-        if case.vocabulary <= 1000 {
-            on_every_device(|device| {
-                assert_close(&case.gradient(device, &weights), &expected, 1e-6)
-            });
+        let mut expected = Vec::new();
+        for (row, weight) in weights.iter().enumerate() {
+            let scores = case.row(row);
+            let (target, weight) = (case.targets[row] as usize, f64::from(*weight));
+            let log_sum = scores[target] - plain(&scores, target);
+            expected.extend(scores.iter().enumerate().map(|(id, score)| {
+                let hit = f64::from(u8::from(id == target));
+                (weight * ((score - log_sum).exp() - hit)) as f32
+            }));
         }
+        on_every_device(|device| assert_close(&case.gradient(device, &weights), &expected, 1e-6));
     }
 }
 
