@@ -102,8 +102,7 @@ impl Generate {
             self.max_new,
             sampling,
             self.seed,
-        )
-        .await?;
+        )?;
         while !batch.is_done() {
             batch.step().await?;
         }

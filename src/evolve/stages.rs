@@ -240,16 +240,7 @@ impl<'a> Bench<'a> {
         // A word of a small vocabulary is two tokens at most times.
         let limit = (most_words * 2 + 8).min(self.settings.max_new);
         let sampling = self.settings.sampling;
-        let mut batch = monitor
-            .race(Batch::start(
-                self.model,
-                Some(student),
-                prompts,
-                limit,
-                sampling,
-                seed,
-            ))
-            .await?;
+        let mut batch = Batch::start(self.model, Some(student), prompts, limit, sampling, seed)?;
         while !batch.is_done() {
             monitor.race(batch.step()).await?;
             monitor.breathe().await?;

@@ -1,24 +1,8 @@
 //! Choosing the next token from its scores.
 
-/// How the next token is drawn.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Sampling {
-    /// Scores are divided by it; 0 takes the best token always.
-    pub temperature: f32,
-    /// Only the best so many tokens may be drawn; 0 for all.
-    pub top_k: usize,
-    /// Only the smallest set of best tokens whose probabilities reach this sum may be drawn; 1 for all.
-    pub top_p: f32,
-}
+pub use crate::kernels::Sampling;
 
 impl Sampling {
-    /// Always the best token.
-    pub const GREEDY: Self = Self {
-        temperature: 0.0,
-        top_k: 0,
-        top_p: 1.0,
-    };
-
     /// Draws a token id from scores over the vocabulary.
     ///
     /// The filters follow transformers: temperature, then top-k, then top-p (the token that crosses the sum is

@@ -1,10 +1,8 @@
 //! How likely the model finds each of a few given answers: the way labels are predicted and voted for.
 
-use burn::tensor::{Int, Tensor, TensorData, activation};
-
 use crate::Error;
 use crate::kernels;
-use crate::model::{Adapter, Cache, Input, Model, shared_prefix};
+use crate::model::{Adapter, Cache, Input, Model, NOTHING, shared_prefix};
 
 /// The answers to choose among, as token ids, end marker included.
 #[derive(Debug, Clone)]
@@ -27,7 +25,9 @@ impl Answers {
 pub struct Scorer<'a> {
     model: &'a Model,
     adapter: Option<&'a Adapter>,
-    prefix: Option<(Vec<u32>, Cache)>,
+    /// The tokens held in the cache's first slots.
+    prefix: Vec<u32>,
+    cache: Cache,
 }
 
 impl<'a> Scorer<'a> {
@@ -36,14 +36,15 @@ impl<'a> Scorer<'a> {
         Self {
             model,
             adapter,
-            prefix: None,
+            prefix: Vec::new(),
+            cache: Cache::new(model.decoder.config(), 0, model.decoder.device()),
         }
     }
 
     /// The log-likelihood of every answer behind every prompt, in nats: `[prompt][answer]`.
     ///
-    /// All answers stand behind the prompt in one sequence, each seeing the prompt and itself only (a tree in the
-    /// mask), so that a prompt is read once however many answers there are.
+    /// All answers stand behind the prompt, each seeing the prompt and itself only, so that a prompt is read once
+    /// however many answers there are.
     ///
     /// # Errors
     ///
@@ -53,119 +54,75 @@ impl<'a> Scorer<'a> {
         prompts: &[Vec<u32>],
         answers: &Answers,
     ) -> Result<Vec<Vec<f32>>, Error> {
-        let rows = prompts.len();
-        let branches = answers.total();
-        let shared = self.read_prefix(prompts)?;
-        let own: Vec<&[u32]> = prompts.iter().map(|prompt| &prompt[shared..]).collect();
-        let longest = own.iter().map(|prompt| prompt.len()).max().unwrap_or(0);
-        // Whole fours keep the products on their fast path.
-        let width = (longest + branches).next_multiple_of(4);
-        let trunk = width - branches;
-
-        // Column of the branch → (answer, place in it)
-        let places: Vec<(usize, usize)> = answers
-            .ids
-            .iter()
-            .enumerate()
-            .flat_map(|(answer, ids)| (0..ids.len()).map(move |place| (answer, place)))
-            .collect();
-        let mut ids = Vec::with_capacity(rows * width);
-        for prompt in &own {
-            ids.resize(ids.len() + trunk - prompt.len(), 0);
-            ids.extend_from_slice(prompt);
-            ids.extend(answers.ids.iter().flatten());
+        if prompts.is_empty() || answers.ids.is_empty() {
+            return Ok(vec![Vec::new(); prompts.len()]);
         }
-        let padding: Vec<usize> = own.iter().map(|prompt| trunk - prompt.len()).collect();
-        let input = Input::build(
-            ids,
-            rows,
-            width,
-            shared,
-            |row, query, key| {
-                let (Some(key), query) = (key.checked_sub(shared), query - shared) else {
-                    return true;
-                };
-                if key < trunk {
-                    return key >= padding[row] && key <= query;
-                }
-                let (key, query) = (
-                    places[key - trunk],
-                    query.checked_sub(trunk).map(|column| places[column]),
-                );
-                query.is_some_and(|query| query.0 == key.0 && key.1 <= query.1)
-            },
-            |row, column| {
-                let depth = match column.checked_sub(trunk) {
-                    Some(branch) => trunk + places[branch].1,
-                    None => column,
-                };
-                (shared + depth.saturating_sub(padding[row])) as u32
-            },
-        );
-        let mut cache = match &self.prefix {
-            Some((_, prefix)) if shared > 0 => Some(prefix.repeat(rows, shared + width)),
-            _ => None,
-        };
-        let hidden = self
-            .model
-            .decoder
-            .hidden(&input, self.adapter, cache.as_mut())?;
-
-        // The token that predicts each answer token: the prompt's last, or the answer token before it.
-        let size = self.model.decoder.config().hidden_size;
-        let device = self.model.decoder.device();
+        let held = self.hold(prompts, answers)?;
+        let mut input = Input::new();
+        // The token that predicts each answer token, and that token.
         let (mut sources, mut targets) = (Vec::new(), Vec::new());
-        for row in 0..rows {
-            for (column, (answer, place)) in places.iter().enumerate() {
-                let source = if *place == 0 {
-                    trunk - 1
-                } else {
-                    trunk + column - 1
-                };
-                sources.push((row * width + source) as i32);
-                targets.push(answers.ids[*answer][*place] as i32);
+        for prompt in prompts {
+            let begin = held + input.len();
+            for (step, id) in prompt[held..].iter().enumerate() {
+                let sees = [(0, held), (begin, begin + step + 1), NOTHING];
+                input.push(*id, held + step, begin + step, sees);
+            }
+            let end = held + input.len();
+            for answer in &answers.ids {
+                let branch = held + input.len();
+                for (place, id) in answer.iter().enumerate() {
+                    let slot = branch + place;
+                    // The first is predicted by the prompt's last token, each other one by the one before it.
+                    let source = if place == 0 { end - 1 } else { slot - 1 };
+                    sources.push((source - held) as u32);
+                    targets.push(*id);
+                    let sees = [(0, held), (begin, end), (branch, slot + 1)];
+                    // The last of an answer predicts nothing.
+                    if place + 1 < answer.len() {
+                        input.push(*id, prompt.len() + place, slot, sees);
+                    }
+                }
             }
         }
-        let count = sources.len();
-        let picked = hidden.reshape([rows * width, size]).select(
-            0,
-            Tensor::<1, Int>::from_data(TensorData::new(sources, [count]), device),
-        );
-        let targets = Tensor::<1, Int>::from_data(TensorData::new(targets, [count]), device)
-            .reshape([count, 1]);
-        let chosen =
-            activation::log_softmax(self.model.decoder.logits(picked), 1).gather(1, targets);
+        let decoder = &self.model.decoder;
+        let hidden = decoder.hidden(&input, self.adapter, Some(&mut self.cache))?;
+        let device = decoder.device();
+        let picked = kernels::gather_rows(hidden, kernels::integers(&sources, device));
+        let chosen = decoder.log_likelihood(&picked, &kernels::integers(&targets, device));
         let values = kernels::read(chosen).await?;
-
-        Ok(values
-            .chunks(branches.max(1))
-            .map(|row| {
-                let mut sums = vec![0.0; answers.ids.len()];
-                for ((answer, _), value) in places.iter().zip(row) {
-                    sums[*answer] += value;
-                }
-                sums
+        let mut values = values.into_iter();
+        Ok(prompts
+            .iter()
+            .map(|_| {
+                let score = |answer: &Vec<u32>| values.by_ref().take(answer.len()).sum();
+                answers.ids.iter().map(score).collect()
             })
             .collect())
     }
 
-    /// Reads what the prompts share, unless that was done for earlier ones, and gives its length.
-    fn read_prefix(&mut self, prompts: &[Vec<u32>]) -> Result<usize, Error> {
-        let shared = shared_prefix(prompts);
-        if let (Some((held, _)), Some(prompt)) = (&self.prefix, prompts.first())
-            && held.len() <= shared
-            && prompt.starts_with(held)
-        {
-            return Ok(held.len());
-        }
-        self.prefix = match prompts.first() {
-            Some(prompt) if shared > 0 => {
-                let prefix = prompt[..shared].to_vec();
-                let cache = Cache::of(self.model, self.adapter, &prefix)?;
-                Some((prefix, cache))
-            }
-            _ => None,
+    /// Makes the cache hold what the prompts share, with room behind it for the rest, and gives its length.
+    fn hold(&mut self, prompts: &[Vec<u32>], answers: &Answers) -> Result<usize, Error> {
+        let keeps = |prompt: &Vec<u32>| {
+            prompt.len() > self.prefix.len() && prompt.starts_with(&self.prefix)
         };
-        Ok(self.prefix.as_ref().map_or(0, |(prefix, _)| prefix.len()))
+        if self.prefix.is_empty() || !prompts.iter().all(keeps) {
+            self.prefix = prompts[0][..shared_prefix(prompts)].to_vec();
+            self.cache = Cache::new(self.model.decoder.config(), 0, self.model.decoder.device());
+        }
+        let held = self.prefix.len();
+        let rest: usize = prompts
+            .iter()
+            .map(|prompt| prompt.len() - held + answers.total())
+            .sum();
+        if self.cache.slots() < held + rest {
+            let decoder = &self.model.decoder;
+            // With some to spare, for the next prompts may be longer.
+            self.cache = Cache::new(decoder.config(), held + rest + rest / 2, decoder.device());
+            if held > 0 {
+                let (input, _) = Input::sequences(std::slice::from_ref(&self.prefix), 0);
+                decoder.hidden(&input, self.adapter, Some(&mut self.cache))?;
+            }
+        }
+        Ok(held)
     }
 }

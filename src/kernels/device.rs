@@ -2,6 +2,9 @@
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
+#[cfg(feature = "gpu")]
+use super::{Job, Place};
+
 /// Which device is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Choice {
@@ -183,14 +186,26 @@ async fn self_test(opened: &Opened) -> Result<(), DeviceError> {
             .collect();
         let found = read(super::product(left.clone(), right.clone())).await?;
         // The same product with each side lying the other way round in memory.
-        let by_rows = read(super::product(
+        let job = Job::dense(m, k, n);
+        let out = || Tensor::<2>::empty([m, n], &opened.device);
+        let by_rows = read(super::product_into(
             left.clone(),
-            right.clone().transpose().mul_scalar(1.0).transpose(),
+            right.clone().transpose().mul_scalar(1.0),
+            out(),
+            Job {
+                rhs: Place::rows(0, k).turned(),
+                ..job
+            },
         ))
         .await?;
-        let by_columns = read(super::product(
-            left.transpose().mul_scalar(1.0).transpose(),
+        let by_columns = read(super::product_into(
+            left.transpose().mul_scalar(1.0),
             right,
+            out(),
+            Job {
+                lhs: Place::rows(0, m).turned(),
+                ..job
+            },
         ))
         .await?;
         for values in [found, by_rows, by_columns] {
@@ -229,4 +244,30 @@ pub fn integers(values: &[u32], device: &Device) -> Tensor<1, Int> {
     let values: Vec<i32> = values.iter().map(|value| *value as i32).collect();
     let count = values.len();
     Tensor::from_data(TensorData::new(values, [count]), (device, DType::I32))
+}
+
+/// As [`read`], for integers.
+///
+/// # Errors
+///
+/// [`DeviceError::Lost`] when the device does not give them.
+pub async fn read_integers(tensor: Tensor<1, Int>) -> Result<Vec<u32>, DeviceError> {
+    let values = tensor
+        .into_data_async()
+        .await
+        .map_err(|error| DeviceError::Lost(error.to_string()))?
+        .try_into_vec::<i32>()
+        .map_err(|error| DeviceError::Lost(format!("{error:?}")))?;
+    Ok(values.into_iter().map(|value| value as u32).collect())
+}
+
+/// Whether this is the CPU, where a reading costs nothing.
+pub fn is_cpu(device: &Device) -> bool {
+    #[cfg(feature = "cpu")]
+    return *device == Device::flex();
+    #[cfg(not(feature = "cpu"))]
+    {
+        let _ = device;
+        false
+    }
 }

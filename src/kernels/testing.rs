@@ -2,7 +2,7 @@
 
 use burn::tensor::{Int, Tensor, TensorData};
 
-use super::{Choice, Opened, open, read};
+use super::{Choice, Opened, Packing, Weight, open, read};
 
 /// A device under test.
 pub(super) struct Device(Opened);
@@ -14,6 +14,10 @@ impl Device {
 
     pub fn integers(&self, values: &[u32]) -> Tensor<1, Int> {
         super::integers(values, &self.0.device)
+    }
+
+    pub fn weight(&self, values: &[f32], shape: [usize; 2], packing: Option<Packing>) -> Weight {
+        Weight::new(values.to_vec(), shape, packing, &self.0.device)
     }
 
     pub fn values<const D: usize>(&self, tensor: Tensor<D>) -> Vec<f32> {

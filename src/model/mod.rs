@@ -5,14 +5,16 @@ mod cache;
 mod config;
 mod decoder;
 mod error;
+mod input;
 mod tokenizer;
 mod weights;
 
-pub use adapter::{Adapter, LoraConfig, Module};
+pub use adapter::{Adapter, Factor, LoraConfig, Module};
 pub use cache::Cache;
 pub use config::{Config, RopeScaling};
-pub use decoder::{Decoder, Input, shared_prefix};
+pub use decoder::{Decoder, Pass};
 pub use error::ModelError;
+pub use input::{Input, NOTHING, Span, shared_prefix};
 pub use tokenizer::{Role, Turn, Vocabulary};
 pub use weights::Weights;
 
@@ -55,7 +57,7 @@ impl Model {
             )));
         }
         let weights = Weights::parse(files.weights)?;
-        let decoder = Decoder::load(config, &weights, device)?;
+        let decoder = Decoder::load(config, &weights, None, device)?;
         Ok(Self {
             name: name.into(),
             decoder,

@@ -1,6 +1,8 @@
-//! AdamW (arXiv 1711.05101), as PyTorch computes it, over the factors of an adapter.
+//! AdamW (arXiv 1711.05101), as PyTorch computes it, over all factors of an adapter at once.
 
 use burn::tensor::Tensor;
+
+use crate::kernels::{self, AdamWStep};
 
 /// The optimiser's numbers; PyTorch's names and defaults.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,70 +28,65 @@ impl Default for AdamWConfig {
     }
 }
 
-/// The running moments of every factor.
+/// The factors being trained and their running moments.
 pub struct AdamW {
     config: AdamWConfig,
-    moments: Vec<Option<(Tensor<2>, Tensor<2>)>>,
+    factors: Tensor<1>,
+    mean: Tensor<1>,
+    variance: Tensor<1>,
     step: i32,
 }
 
 impl AdamW {
-    /// For `count` factors.
-    pub fn new(config: AdamWConfig, count: usize) -> Self {
+    /// Starts from these factors. They are changed in place, so they must be nobody else's.
+    pub fn new(config: AdamWConfig, factors: Tensor<1>) -> Self {
         Self {
             config,
-            moments: vec![None; count],
+            mean: factors.zeros_like(),
+            variance: factors.zeros_like(),
+            factors,
             step: 0,
         }
     }
 
-    /// New factors from the old ones and their gradients, and the norm of all gradients together before clipping.
+    /// The factors as they are now.
+    pub fn factors(&self) -> &Tensor<1> {
+        &self.factors
+    }
+
+    /// Ends the training and gives the factors.
+    pub fn finish(self) -> Tensor<1> {
+        self.factors
+    }
+
+    /// Changes the factors by their gradient, and gives the sum of the gradient's squares (before clipping).
     ///
-    /// Everything stays on the device; nothing is read back.
-    pub fn step(
-        &mut self,
-        factors: &[Tensor<2>],
-        grads: Vec<Tensor<2>>,
-        rate: f64,
-    ) -> (Vec<Tensor<2>>, Tensor<1>) {
+    /// Everything stays on the device and nothing is read back; a gradient that is no number changes nothing.
+    pub fn step(&mut self, gradient: Tensor<1>, rate: f64) -> Tensor<1> {
         self.step += 1;
-        let squares: Vec<Tensor<1>> = grads
-            .iter()
-            .map(|grad| grad.clone().square().sum())
-            .collect();
-        let norm = Tensor::cat(squares, 0).sum().sqrt();
-        let clip = self
-            .config
-            .max_grad_norm
-            // PyTorch's clip_grad_norm_ adds 1e-6 below the line.
-            .map(|most| {
-                ((norm.clone() + 1e-6).recip() * most)
-                    .clamp_max(1.0)
-                    .unsqueeze::<2>()
-            });
-        let (beta1, beta2) = self.config.betas;
-        let (correct1, correct2) = (1.0 - beta1.powi(self.step), 1.0 - beta2.powi(self.step));
-        let updated = factors
-            .iter()
-            .zip(grads)
-            .zip(&mut self.moments)
-            .map(|((factor, grad), moments)| {
-                let grad = match &clip {
-                    Some(clip) => grad * clip.clone(),
-                    None => grad,
-                };
-                let square = grad.clone().square() * (1.0 - beta2);
-                let grad = grad * (1.0 - beta1);
-                let (mean, variance) = match moments.take() {
-                    Some((mean, variance)) => (mean * beta1 + grad, variance * beta2 + square),
-                    None => (grad, square),
-                };
-                let divisor = (variance.clone() / correct2).sqrt() + self.config.eps;
-                let change = mean.clone() / divisor * (rate / correct1);
-                *moments = Some((mean, variance));
-                factor.clone() * (1.0 - rate * self.config.weight_decay) - change
-            })
-            .collect();
-        (updated, norm)
+        let config = self.config;
+        let correction = |beta: f64| (1.0 - beta.powi(self.step)) as f32;
+        let squares = kernels::sum_squares(gradient.clone());
+        let nothing = || Tensor::empty([1], &gradient.device());
+        let taken = |tensor: &mut Tensor<1>| std::mem::replace(tensor, nothing());
+        // Moved out, so that the device may write in place instead of copying.
+        (self.factors, self.mean, self.variance) = kernels::adamw(
+            taken(&mut self.factors),
+            gradient.clone(),
+            taken(&mut self.mean),
+            taken(&mut self.variance),
+            squares.clone(),
+            AdamWStep {
+                rate: rate as f32,
+                beta1: config.betas.0 as f32,
+                beta2: config.betas.1 as f32,
+                eps: config.eps as f32,
+                weight_decay: config.weight_decay as f32,
+                correction1: correction(config.betas.0),
+                correction2: correction(config.betas.1),
+                max_norm: config.max_grad_norm.map(|norm| norm as f32),
+            },
+        );
+        squares
     }
 }

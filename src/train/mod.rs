@@ -1,10 +1,15 @@
 //! Fine-tuning: supervised steps on an adapter beside the frozen model, the optimiser and its schedule.
 
 mod adamw;
+mod dpo_loss;
 mod schedule;
 mod sft;
 
 pub use adamw::{AdamW, AdamWConfig};
+pub use dpo_loss::{
+    AnswerLogps, DpoLoss, DpoLossConfig, DpoLossError, DpoLossType, DpoMetrics, PairGradient,
+    PairLogps, dpo_loss,
+};
 pub use schedule::Schedule;
 pub use sft::{Row, StepMetrics, Trainer, TrainerConfig};
 

@@ -1,6 +1,6 @@
 //! Supervised fine-tuning: each row's answer is learnt, its prompt is not.
 
-use burn::tensor::{Int, Tensor, TensorData, activation};
+use burn::tensor::{Tensor, TensorData};
 
 use super::{AdamW, AdamWConfig, Schedule, TrainError};
 use crate::Error;
@@ -26,28 +26,11 @@ impl Row {
             answer: start,
         }
     }
-}
 
-/// Rows as one input, and for each row the column (over the whole input) at which its first token would stand.
-///
-/// Rows of one task begin alike (the instruction, the labels). Where that saves a quarter of the tokens, they are
-/// packed behind one copy of that beginning; the arithmetic is the same.
-fn laid_out(rows: &[Row]) -> (Input, Vec<usize>) {
-    /// Attention grows with the square of a packed sequence; beyond this it costs what the packing saves.
-    const LONGEST: usize = 768;
-    let sequences: Vec<Vec<u32>> = rows.iter().map(|row| row.ids.clone()).collect();
-    // The token that predicts the first of an answer must be the row's own.
-    let first = rows.iter().map(|row| row.answer - 1).min().unwrap_or(0);
-    let shared = shared_prefix(&sequences).min(first);
-    let padded = Input::right_padded(&sequences);
-    let whole: usize = sequences.iter().map(Vec::len).sum();
-    let packed = whole - shared * (rows.len() - 1);
-    if packed <= LONGEST && packed * 4 <= padded.rows() * padded.width() * 3 {
-        let (input, starts) = Input::packed(&sequences, shared);
-        return (input, starts.iter().map(|start| start - shared).collect());
+    /// Tokens to be learnt.
+    fn answers(&self) -> usize {
+        self.ids.len() - self.answer
     }
-    let width = padded.width();
-    (padded, (0..rows.len()).map(|row| row * width).collect())
 }
 
 /// How to train.
@@ -68,49 +51,57 @@ pub struct StepMetrics {
     pub grad_norm: f32,
     /// The rate that was used.
     pub learning_rate: f64,
-    /// Tokens read so far, padding left out.
+    /// Tokens read so far.
     pub num_tokens: usize,
 }
 
 /// Trains an adapter beside a frozen model.
 pub struct Trainer<'a> {
     model: &'a Model,
-    adapter: Adapter,
+    /// The adapter without its values: the optimiser has them.
+    frame: Adapter,
     config: TrainerConfig,
     optimiser: AdamW,
     step: usize,
     tokens: usize,
 }
 
+/// Tokens that are read in one go; a larger batch is read in parts whose gradients are added up.
+const AT_ONCE: usize = 4096;
+
 impl<'a> Trainer<'a> {
-    /// Continues an adapter (a fresh one, or one that was trained before).
+    /// Continues an adapter (a fresh one, or one that was trained before; that one stays as it is).
     pub fn new(model: &'a Model, adapter: Adapter, config: TrainerConfig) -> Self {
+        let (frame, factors) = adapter.into_parts();
         Self {
             model,
-            optimiser: AdamW::new(config.optimiser, adapter.factors().len()),
-            adapter,
+            // A copy: training writes in place.
+            optimiser: AdamW::new(config.optimiser, factors * 1.0),
+            frame,
             config,
             step: 0,
             tokens: 0,
         }
     }
 
-    /// The adapter as trained so far.
-    pub fn adapter(&self) -> &Adapter {
-        &self.adapter
+    /// The adapter as trained so far. It is a copy; the training goes on without it.
+    pub fn adapter(&self) -> Adapter {
+        self.frame
+            .clone()
+            .with_factors(self.optimiser.factors().clone() * 1.0)
     }
 
     /// Ends the training.
     pub fn finish(self) -> Adapter {
-        self.adapter
+        self.frame.with_factors(self.optimiser.finish())
     }
 
-    /// The loss of rows and the gradients of all factors, without a step.
+    /// The mean loss of rows over their answer tokens (`[1]`), and its gradient over all factors of the adapter.
     ///
     /// # Errors
     ///
     /// [`TrainError::Empty`], [`TrainError::NoAnswer`], or [`Error::Model`] when a row does not fit the model.
-    pub fn gradients(&self, rows: &[Row]) -> Result<(Tensor<1>, Vec<Tensor<2>>), Error> {
+    pub fn gradients(&self, rows: &[Row]) -> Result<(Tensor<1>, Tensor<1>), Error> {
         if rows.is_empty() {
             return Err(TrainError::Empty.into());
         }
@@ -120,51 +111,37 @@ impl<'a> Trainer<'a> {
         {
             return Err(TrainError::NoAnswer(index).into());
         }
-        let (input, columns) = laid_out(rows);
-        let (mut sources, mut targets) = (Vec::new(), Vec::new());
-        for (row, column) in rows.iter().zip(columns) {
-            for place in row.answer..row.ids.len() {
-                // The token before predicts it.
-                sources.push((column + place - 1) as i32);
-                targets.push(row.ids[place] as i32);
+        let share = 1.0 / rows.iter().map(Row::answers).sum::<usize>() as f32;
+        let factors = self.optimiser.factors();
+        let mut gradients = factors.zeros_like();
+        let mut loss: Option<Tensor<1>> = None;
+        for part in parts(rows) {
+            let sequences: Vec<Vec<u32>> = part.iter().map(|row| row.ids.clone()).collect();
+            // The token that predicts the first of an answer must be the row's own.
+            let first = part.iter().map(|row| row.answer - 1).min().unwrap_or(0);
+            let (input, starts) =
+                Input::sequences(&sequences, shared_prefix(&sequences).min(first));
+            let (mut sources, mut targets) = (Vec::new(), Vec::new());
+            for (row, start) in part.iter().zip(starts) {
+                for place in row.answer..row.ids.len() {
+                    // The token before predicts it.
+                    sources.push((start + place - 1) as u32);
+                    targets.push(row.ids[place]);
+                }
             }
+            let decoder = &self.model.decoder;
+            let pass = decoder.pass(&input, &self.frame, factors, &sources, &targets)?;
+            let sum = pass.log_likelihood().sum() * -share;
+            loss = Some(match loss {
+                Some(loss) => loss + sum,
+                None => sum,
+            });
+            let weights = TensorData::new(vec![share; targets.len()], [targets.len()]);
+            let weights = Tensor::from_data(weights, decoder.device());
+            gradients = pass.backward(&weights, gradients);
         }
-        let tracked: Vec<Tensor<2>> = self
-            .adapter
-            .factors()
-            .iter()
-            .map(|factor| factor.clone().autodiff().require_grad())
-            .collect();
-        let adapter = self.adapter.with_factors(tracked.clone());
-        let hidden = self.model.decoder.hidden(&input, Some(&adapter), None)?;
-
-        // Scores are made for answer tokens only; those of a whole batch would not fit a small device.
-        let [count, width, size] = hidden.dims();
-        let device = self.model.decoder.device();
-        let integers = |values: Vec<i32>| {
-            let length = values.len();
-            Tensor::<1, Int>::from_data(TensorData::new(values, [length]), device)
-        };
-        let answers = targets.len();
-        let picked = hidden
-            .reshape([count * width, size])
-            .select(0, integers(sources));
-        let scores = activation::log_softmax(self.model.decoder.logits(picked), 1);
-        let loss = scores
-            .gather(1, integers(targets).reshape([answers, 1]))
-            .mean()
-            .neg();
-        let mut grads = loss.backward();
-        let zero = |factor: &Tensor<2>| factor.clone().inner().zeros_like();
-        let grads = tracked
-            .iter()
-            .map(|factor| {
-                factor
-                    .grad_remove(&mut grads)
-                    .unwrap_or_else(|| zero(factor))
-            })
-            .collect();
-        Ok((loss.inner(), grads))
+        let loss = loss.ok_or(TrainError::Empty)?;
+        Ok((loss, gradients))
     }
 
     /// One step on a batch of rows.
@@ -174,18 +151,15 @@ impl<'a> Trainer<'a> {
     /// As [`Trainer::gradients`]; [`TrainError::Diverged`] when the loss is no number (the adapter is then left as
     /// it was before the step), [`Error::Device`] when the device does not answer.
     pub async fn step(&mut self, rows: &[Row]) -> Result<StepMetrics, Error> {
-        let (loss, grads) = self.gradients(rows)?;
+        let (loss, gradients) = self.gradients(rows)?;
         let learning_rate = self.config.schedule.rate(self.step);
-        let (factors, norm) = self
-            .optimiser
-            .step(self.adapter.factors(), grads, learning_rate);
+        let squares = self.optimiser.step(gradients, learning_rate);
         // One reading a step: it also keeps the queue of a slow device short, so that Stop is heard.
-        let values = kernels::read(Tensor::cat(vec![loss, norm], 0)).await?;
-        let (loss, grad_norm) = (values[0], values[1]);
+        let values = kernels::read(Tensor::cat(vec![loss, squares], 0)).await?;
+        let (loss, grad_norm) = (values[0], values[1].sqrt());
         if !loss.is_finite() || !grad_norm.is_finite() {
             return Err(TrainError::Diverged(loss, self.step).into());
         }
-        self.adapter = self.adapter.with_factors(factors);
         self.step += 1;
         self.tokens += rows.iter().map(|row| row.ids.len()).sum::<usize>();
         Ok(StepMetrics {
@@ -194,5 +168,41 @@ impl<'a> Trainer<'a> {
             learning_rate,
             num_tokens: self.tokens,
         })
+    }
+}
+
+/// The rows in parts of at most [`AT_ONCE`] tokens, each of one row at least.
+fn parts(rows: &[Row]) -> Vec<&[Row]> {
+    let mut parts = Vec::new();
+    let (mut begin, mut tokens) = (0, 0);
+    for (index, row) in rows.iter().enumerate() {
+        if tokens + row.ids.len() > AT_ONCE && index > begin {
+            parts.push(&rows[begin..index]);
+            (begin, tokens) = (index, 0);
+        }
+        tokens += row.ids.len();
+    }
+    parts.push(&rows[begin..]);
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_is_read_in_parts_that_fit_and_no_row_is_lost() {
+        let row = |length: usize| Row::new(vec![0; length - 1], &[0]);
+        let rows: Vec<Row> = [
+            AT_ONCE + 5,
+            100,
+            AT_ONCE - 100,
+            1 + AT_ONCE / 2,
+            AT_ONCE / 2,
+        ]
+        .map(row)
+        .to_vec();
+        let sizes: Vec<usize> = parts(&rows).iter().map(|part| part.len()).collect();
+        assert_eq!(sizes, [1, 2, 1, 1]);
     }
 }

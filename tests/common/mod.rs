@@ -97,12 +97,9 @@ async fn logits_of(
     sequences: &[Vec<u32>],
     adapter: Option<&Adapter>,
 ) -> Vec<f32> {
-    let input = Input::right_padded(sequences);
+    let (input, _) = Input::sequences(sequences, 0);
     let hidden = decoder.hidden(&input, adapter, None).unwrap();
-    let [rows, width, size] = hidden.dims();
-    read(decoder.logits(hidden.reshape([rows * width, size])))
-        .await
-        .unwrap()
+    read(decoder.logits(hidden)).await.unwrap()
 }
 
 /// Logits of two sequences of 32 tokens.
@@ -125,7 +122,13 @@ pub async fn llama3_rope_scaling_equals_transformers(opened: &Opened) {
         .map(|frequency| *frequency as f32)
         .collect();
     assert!(largest_difference(&frequencies, &floats("rope_llama3.inv_freq")) <= 1e-6);
-    let decoder = Decoder::load(config, &Weights::parse(WEIGHTS).unwrap(), &opened.device).unwrap();
+    let decoder = Decoder::load(
+        config,
+        &Weights::parse(WEIGHTS).unwrap(),
+        None,
+        &opened.device,
+    )
+    .unwrap();
     let found = logits_of(&decoder, &rows_of("fwd.input_ids", 32), None).await;
     let worst = largest_difference(&found, &floats("rope_llama3.logits"));
     assert!(worst <= 2e-4, "{worst}");
@@ -147,10 +150,14 @@ pub async fn padded_batches_equal_transformers(opened: &Opened) {
         })
         .collect();
     assert!(sequences[0].len() != sequences[1].len());
-    let (input, _) = Input::left_padded(&sequences);
+    let (input, starts) = Input::sequences(&sequences, 0);
     let hidden = model.decoder.hidden(&input, None, None).unwrap();
-    let [rows, width, size] = hidden.dims();
-    let last = hidden.narrow(1, width - 1, 1).reshape([rows, size]);
+    let last = starts
+        .iter()
+        .zip(&sequences)
+        .map(|(start, sequence)| (start + sequence.len() - 1) as u32);
+    let last = seedbed::kernels::integers(&last.collect::<Vec<_>>(), &opened.device);
+    let last = seedbed::kernels::gather_rows(hidden, last);
     let found = read(model.decoder.logits(last)).await.unwrap();
     let worst = largest_difference(&found, &floats("leftpad.logits_last"));
     assert!(worst <= 2e-4, "{worst}");
@@ -163,9 +170,8 @@ pub async fn greedy_tokens_equal_transformers(opened: &Opened) {
     let expected = ids(&numbers["greedy"]["new_ids"]);
     let prompt = ids(&numbers["greedy"]["prompt_ids"]);
     let prompts = [prompt[..5].to_vec(), prompt];
-    let mut batch = Batch::start(&model, None, &prompts, expected.len(), Sampling::GREEDY, 0)
-        .await
-        .unwrap();
+    let mut batch =
+        Batch::start(&model, None, &prompts, expected.len(), Sampling::GREEDY, 0).unwrap();
     while !batch.is_done() {
         batch.step().await.unwrap();
     }
@@ -221,23 +227,20 @@ pub async fn first_gradients_equal_pytorch(opened: &Opened) {
     let model = model(opened);
     let trainer = trainer(&model, opened);
     let (_, grads) = trainer.gradients(&batches()[0]).unwrap();
+    let grads = read(grads).await.unwrap();
     let mut compared = 0;
-    for (name, grad) in trainer.adapter().names().iter().zip(grads) {
-        let [rows, columns] = grad.dims();
-        let values = read(grad).await.unwrap();
+    for factor in trainer.adapter().entries() {
+        let name = &factor.name;
+        let values = &grads[factor.offset..factor.offset + factor.shape[0] * factor.shape[1]];
         if name.contains("lora_A") {
             assert!(values.iter().all(|value| *value == 0.0), "{name}");
             continue;
         }
-        // Ours lie `[r, out]`, PEFT's `[out, r]`.
-        let turned: Vec<f32> = (0..values.len())
-            .map(|i| values[(i % rows) * columns + i / rows])
-            .collect();
         let expected = floats(&format!("sft.grad0.{name}"));
         let largest = expected
             .iter()
             .fold(0.0f32, |most, value| most.max(value.abs()));
-        let worst = largest_difference(&turned, &expected);
+        let worst = largest_difference(values, &expected);
         assert!(worst <= 1e-3 * largest, "{name}: {worst} of {largest}");
         compared += 1;
     }
@@ -275,7 +278,7 @@ pub async fn training_losses_equal_peft(opened: &Opened, steps: usize) {
         return;
     }
     let sequences = rows_of("fwd.input_ids", 32);
-    let found = logits_of(&model.decoder, &sequences, Some(trainer.adapter())).await;
+    let found = logits_of(&model.decoder, &sequences, Some(&trainer.adapter())).await;
     let worst = largest_difference(&found, &floats("sft.after.logits"));
     // Twenty steps of rounding lie between.
     assert!(worst <= 2e-2, "{worst}");
@@ -333,28 +336,19 @@ pub async fn packed_rows_train_like_rows_alone(opened: &Opened) {
         .collect();
     let total: f32 = tokens.iter().sum();
     let (loss, grads) = trainer.gradients(&rows).unwrap();
-    let (mut expected, mut sums) = (0.0, vec![Vec::<f32>::new(); grads.len()]);
+    let (mut expected, mut sum) = (0.0, vec![0.0; trainer.adapter().factors().dims()[0]]);
     for (row, count) in rows.iter().zip(&tokens) {
         let (loss, grads) = trainer.gradients(std::slice::from_ref(row)).unwrap();
         expected += read(loss).await.unwrap()[0] * count / total;
-        for (sum, grad) in sums.iter_mut().zip(grads) {
-            let values = read(grad).await.unwrap();
-            sum.resize(values.len(), 0.0);
-            for (a, b) in sum.iter_mut().zip(values) {
-                *a += b * count / total;
-            }
+        for (a, b) in sum.iter_mut().zip(read(grads).await.unwrap()) {
+            *a += b * count / total;
         }
     }
     let loss = read(loss).await.unwrap()[0];
     assert!((loss - expected).abs() <= 1e-4, "{loss} for {expected}");
-    let largest = sums
-        .iter()
-        .flatten()
-        .fold(0.0f32, |most, value| most.max(value.abs()));
-    for (grad, sum) in grads.into_iter().zip(&sums) {
-        let worst = largest_difference(&read(grad).await.unwrap(), sum);
-        assert!(worst <= 1e-3 * largest, "{worst} of {largest}");
-    }
+    let largest = sum.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+    let worst = largest_difference(&read(grads).await.unwrap(), &sum);
+    assert!(worst <= 1e-3 * largest, "{worst} of {largest}");
 }
 
 /// Answers scored behind several prompts at once, which share their beginning, have the scores of prompts alone, and
@@ -394,9 +388,7 @@ pub async fn shared_prompts_score_like_prompts_alone(opened: &Opened) {
 pub async fn shared_prompts_continue_like_prompts_alone(opened: &Opened) {
     let model = model(opened);
     let prompts = alike();
-    let mut together = Batch::start(&model, None, &prompts, 8, Sampling::GREEDY, 0)
-        .await
-        .unwrap();
+    let mut together = Batch::start(&model, None, &prompts, 8, Sampling::GREEDY, 0).unwrap();
     while !together.is_done() {
         together.step().await.unwrap();
     }
@@ -409,7 +401,6 @@ pub async fn shared_prompts_continue_like_prompts_alone(opened: &Opened) {
             Sampling::GREEDY,
             0,
         )
-        .await
         .unwrap();
         while !alone.is_done() {
             alone.step().await.unwrap();

@@ -1,9 +1,9 @@
-// C = A × B for matrices of any size that lie in memory in any way: the slow path for odd shapes.
+// C = alpha · A × B (+ C) for any strides, one value at a time.
 
 @group(0) @binding(0) var<storage, {{ access }}> lhs: array<f32>;
 @group(0) @binding(1) var<storage, {{ access }}> rhs: array<f32>;
 @group(0) @binding(2) var<storage, read_write> result: array<f32>;
-// m, k, n, batch stride of A, of B, row stride of A, of B, column stride of A, of B; in elements
+// m, k, n, offsets of A, B, C, row strides of A, B, C, whether to add, alpha, column strides of A, B
 @group(0) @binding(3) var<storage, read> info: array<u32>;
 
 @compute @workgroup_size({{ columns }}, {{ rows }}, 1)
@@ -19,32 +19,38 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     // Rows and columns past the last are read from the last and thrown away.
     let rows = min(vec4<u32>(row, row + 1u, row + 2u, row + 3u), vec4<u32>(m - 1u));
     let columns = min(vec4<u32>(column, column + 1u, column + 2u, column + 3u), vec4<u32>(n - 1u));
-    let left = id.z * info[3] + rows * info[5];
-    let right = id.z * info[4] + columns * info[8];
+    let left = info[3] + rows * info[6];
+    let right = info[4] + columns * info[12];
     var sum0 = vec4<f32>(0.0);
     var sum1 = vec4<f32>(0.0);
     var sum2 = vec4<f32>(0.0);
     var sum3 = vec4<f32>(0.0);
     for (var i = 0u; i < k; i++) {
-        let p = right + i * info[6];
+        let p = right + i * info[7];
         let b = vec4<f32>(rhs[p.x], rhs[p.y], rhs[p.z], rhs[p.w]);
-        let q = left + i * info[7];
+        let q = left + i * info[11];
         sum0 += lhs[q.x] * b;
         sum1 += lhs[q.y] * b;
         sum2 += lhs[q.z] * b;
         sum3 += lhs[q.w] * b;
     }
-    let base = (id.z * m + row) * n + column;
-    for (var c = 0u; c < min(n - column, 4u); c++) {
-        result[base + c] = sum0[c];
-        if (row + 1u < m) {
-            result[base + n + c] = sum1[c];
-        }
-        if (row + 2u < m) {
-            result[base + 2u * n + c] = sum2[c];
-        }
-        if (row + 3u < m) {
-            result[base + 3u * n + c] = sum3[c];
+    write(row, column, sum0);
+    write(row + 1u, column, sum1);
+    write(row + 2u, column, sum2);
+    write(row + 3u, column, sum3);
+}
+
+fn write(row: u32, column: u32, sum: vec4<f32>) {
+    if (row >= info[0]) {
+        return;
+    }
+    let at = info[5] + row * info[8] + column;
+    let value = bitcast<f32>(info[10]) * sum;
+    for (var i = 0u; i < min(info[2] - column, 4u); i++) {
+        if (info[9] == 1u) {
+            result[at + i] += value[i];
+        } else {
+            result[at + i] = value[i];
         }
     }
 }

@@ -1,12 +1,10 @@
-// C = A × Bᵀ for A by rows [m, k] and B by rows [n, k]; k is a multiple of 4.
-//
-// Both run along k, so a tile of 4 × 4 is sixteen running dot products.
+// C = alpha · A × B (+ C) for A by rows and B by columns (a weight's rows), k in whole fours: sums of dot products.
 
 @group(0) @binding(0) var<storage, {{ access }}> lhs: array<vec4<f32>>;
-@group(0) @binding(1) var<storage, {{ access }}> rhs: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> result: array<f32>;
-// m, k, n, batch stride of A, of B, row stride of A, of B; in elements
-@group(0) @binding(3) var<storage, read> info: array<u32>;
+{{ right }}
+@group(0) @binding({{ result }}) var<storage, read_write> result: array<f32>;
+// m, k, n, offsets of A, B, C, row stride of A, column stride of B, row stride of C, whether to add, alpha
+@group(0) @binding({{ info }}) var<storage, read> info: array<u32>;
 
 @compute @workgroup_size({{ columns }}, {{ rows }}, 1)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -18,10 +16,10 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if (column >= n || row >= m) {
         return;
     }
-    let left = id.z * (info[3] / 4u);
-    let right = id.z * (info[4] / 4u);
-    let left_step = info[5] / 4u;
-    let right_step = info[6] / 4u;
+    let left = info[3] / 4u;
+    let right = info[4] / 4u;
+    let left_step = info[6] / 4u;
+    let right_step = info[7] / 4u;
     // Rows and columns past the last are read from the last and thrown away.
     let last_row = m - 1u;
     let last_column = n - 1u;
@@ -38,10 +36,10 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     var sum2 = vec4<f32>(0.0);
     var sum3 = vec4<f32>(0.0);
     for (var i = 0u; i < k; i++) {
-        let b0 = rhs[right0 + i];
-        let b1 = rhs[right1 + i];
-        let b2 = rhs[right2 + i];
-        let b3 = rhs[right3 + i];
+        let b0 = right_four(right0 + i);
+        let b1 = right_four(right1 + i);
+        let b2 = right_four(right2 + i);
+        let b3 = right_four(right3 + i);
         let a0 = lhs[left0 + i];
         sum0 += vec4<f32>(dot(a0, b0), dot(a0, b1), dot(a0, b2), dot(a0, b3));
         let a1 = lhs[left1 + i];
@@ -51,19 +49,23 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         let a3 = lhs[left3 + i];
         sum3 += vec4<f32>(dot(a3, b0), dot(a3, b1), dot(a3, b2), dot(a3, b3));
     }
-    let base = (id.z * m + row) * n + column;
-    let columns = min(n - column, 4u);
-    let rows = min(m - row, 4u);
-    for (var c = 0u; c < columns; c++) {
-        result[base + c] = sum0[c];
-        if (rows > 1u) {
-            result[base + n + c] = sum1[c];
-        }
-        if (rows > 2u) {
-            result[base + 2u * n + c] = sum2[c];
-        }
-        if (rows > 3u) {
-            result[base + 3u * n + c] = sum3[c];
+    write(row, column, sum0);
+    write(row + 1u, column, sum1);
+    write(row + 2u, column, sum2);
+    write(row + 3u, column, sum3);
+}
+
+fn write(row: u32, column: u32, sum: vec4<f32>) {
+    if (row >= info[0]) {
+        return;
+    }
+    let at = info[5] + row * info[8] + column;
+    let value = bitcast<f32>(info[10]) * sum;
+    for (var i = 0u; i < min(info[2] - column, 4u); i++) {
+        if (info[9] == 1u) {
+            result[at + i] += value[i];
+        } else {
+            result[at + i] = value[i];
         }
     }
 }

@@ -1,0 +1,171 @@
+//! A frozen matrix of a model in the format it is kept in.
+
+use burn::backend::Dispatch;
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+
+use super::{Job, Packing, Place, ProductOps, product_into};
+use crate::kernels::embedding;
+
+/// A weight `[rows, columns]` as checkpoints keep it (`[out, in]`, or one row for each token of a vocabulary).
+#[derive(Debug, Clone)]
+pub struct Weight {
+    rows: usize,
+    columns: usize,
+    values: Box<Values>,
+}
+
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a handful for each layer, and each in a box of its own"
+)]
+#[derive(Debug, Clone)]
+enum Values {
+    Plain(Tensor<2>),
+    Packed {
+        packing: Packing,
+        words: Tensor<1, Int>,
+        scales: Tensor<1, Int>,
+    },
+}
+
+impl Weight {
+    /// Puts values onto a device: packed where that is wished and the rows are whole granules, else as f32.
+    pub fn new(
+        values: Vec<f32>,
+        [rows, columns]: [usize; 2],
+        packing: Option<Packing>,
+        device: &Device,
+    ) -> Self {
+        let values = match packing.filter(|packing| columns.is_multiple_of(packing.granule())) {
+            None => Values::Plain(Tensor::from_data(
+                TensorData::new(values, [rows, columns]),
+                device,
+            )),
+            Some(packing) => {
+                let (mut words, mut scales) = (Vec::new(), Vec::new());
+                packing.pack(&values, &mut words, &mut scales);
+                drop(values);
+                if scales.is_empty() {
+                    // A binding needs something to bind.
+                    scales.push(0);
+                }
+                Values::Packed {
+                    packing,
+                    words: raw(words, device),
+                    scales: raw(scales, device),
+                }
+            }
+        };
+        Self {
+            rows,
+            columns,
+            values: Box::new(values),
+        }
+    }
+
+    /// Rows: what comes out.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Columns: what goes in.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Bytes on the device.
+    pub fn bytes(&self) -> usize {
+        match &*self.values {
+            Values::Plain(_) => self.rows * self.columns * 4,
+            Values::Packed { words, scales, .. } => (words.dims()[0] + scales.dims()[0]) * 4,
+        }
+    }
+
+    /// `x·Wᵀ`: `[n, columns] → [n, rows]`.
+    pub fn apply(&self, x: Tensor<2>) -> Tensor<2> {
+        self.apply_rows(x, 0, self.rows)
+    }
+
+    /// `x·Wᵀ` for `count` of the rows, from the row `first` on: `[n, columns] → [n, count]`.
+    pub fn apply_rows(&self, x: Tensor<2>, first: usize, count: usize) -> Tensor<2> {
+        let n = x.dims()[0];
+        let out = Tensor::empty([n, count], &x.device());
+        let place = Place::rows(first * self.columns, self.columns).turned();
+        self.run(
+            x,
+            out,
+            Job {
+                rhs: place,
+                ..Job::dense(n, self.columns, count)
+            },
+        )
+    }
+
+    /// `gradient·W`: the gradient of what goes in from that of what comes out, `[n, rows] → [n, columns]`.
+    pub fn apply_back(&self, gradient: Tensor<2>) -> Tensor<2> {
+        let n = gradient.dims()[0];
+        let out = Tensor::empty([n, self.columns], &gradient.device());
+        self.run(gradient, out, Job::dense(n, self.rows, self.columns))
+    }
+
+    /// As [`Weight::apply_back`] for `count` of the rows from `first` on, added to `out`.
+    pub fn add_rows_back(&self, gradient: Tensor<2>, first: usize, out: Tensor<2>) -> Tensor<2> {
+        let [n, count] = gradient.dims();
+        self.run(
+            gradient,
+            out,
+            Job {
+                rhs: Place::rows(first * self.columns, self.columns),
+                add: true,
+                ..Job::dense(n, count, self.columns)
+            },
+        )
+    }
+
+    /// The rows with these numbers, times `scale`: `[ids, columns]`.
+    pub fn select(&self, ids: Tensor<1, Int>, scale: f32) -> Tensor<2> {
+        match &*self.values {
+            Values::Plain(values) => embedding(values.clone(), ids, scale),
+            Values::Packed {
+                packing,
+                words,
+                scales,
+            } => {
+                let like = Tensor::<1>::empty([1], &words.device());
+                Tensor::from_dispatch(Dispatch::unpack_rows(
+                    words.clone().into_dispatch(),
+                    scales.clone().into_dispatch(),
+                    ids.into_dispatch(),
+                    self.columns,
+                    *packing,
+                    scale,
+                    like.into_dispatch(),
+                ))
+            }
+        }
+    }
+
+    fn run(&self, x: Tensor<2>, out: Tensor<2>, job: Job) -> Tensor<2> {
+        match &*self.values {
+            Values::Plain(values) => product_into(x, values.clone(), out, job),
+            Values::Packed {
+                packing,
+                words,
+                scales,
+            } => Tensor::from_dispatch(Dispatch::product_packed(
+                x.into_dispatch(),
+                words.clone().into_dispatch(),
+                scales.clone().into_dispatch(),
+                out.into_dispatch(),
+                job,
+                *packing,
+            )),
+        }
+    }
+}
+
+fn raw(words: Vec<u32>, device: &Device) -> Tensor<1, Int> {
+    let words: Vec<i32> = words.into_iter().map(|word| word as i32).collect();
+    let count = words.len();
+    Tensor::from_data(TensorData::new(words, [count]), (device, DType::I32))
+}

@@ -1,0 +1,41 @@
+// The gradient of x, row by row: r · weight · dy − x · r³ · mean(weight · dy · x) + residual, r = 1 / sqrt(mean(x²) + eps)
+
+@group(0) @binding(0) var<storage, {{ access }}> x: array<{{ value }}>;
+@group(0) @binding(1) var<storage, {{ access }}> weight: array<{{ value }}>;
+@group(0) @binding(2) var<storage, {{ access }}> gradient: array<{{ value }}>;
+@group(0) @binding(3) var<storage, read_write> result: array<{{ value }}>;
+// rows, values of a row, 1 / width, eps; the last two as bits
+@group(0) @binding({{ info }}) var<storage, read> info: array<u32>;
+
+fn across(v: {{ value }}) -> f32 {
+    return {{ sum }};
+}
+
+@compute @workgroup_size({{ threads }}, 1, 1)
+fn main(
+    @builtin(global_invocation_id) id: vec3<u32>,
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(local_invocation_id) local: vec3<u32>,
+) {
+    let row = row_of(id, group);
+    if (row >= info[0]) {
+        return;
+    }
+    let lane = lane_of(local);
+    let width = info[1];
+    let start = row * width;
+    var squares = {{ value }}();
+    var along = {{ value }}();
+    for (var i = lane; i < width; i += lanes) {
+        let v = x[start + i];
+        squares += v * v;
+        along += v * weight[i] * gradient[start + i];
+    }
+    let means = total(lane, vec2<f32>(across(squares), across(along))) * bitcast<f32>(info[2]);
+    let scale = inverseSqrt(means.x + bitcast<f32>(info[3]));
+    let back = means.y * scale * scale * scale;
+    for (var i = lane; i < width; i += lanes) {
+        let at = start + i;
+        result[at] = weight[i] * gradient[at] * scale - x[at] * back + residual_at(at);
+    }
+}

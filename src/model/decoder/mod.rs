@@ -1,0 +1,316 @@
+//! A Llama-family decoder: RMSNorm, rotary positions, grouped-query attention, SwiGLU, tied or untied head.
+//!
+//! There is no autodiff graph: the base is frozen and the adapter's gradients are what `backward` gives, a layer at a
+//! time, so that no more is kept on the way there than is needed on the way back.
+
+mod backward;
+mod layer;
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use super::{Adapter, Cache, Config, Input, Model, ModelError, Weights};
+use crate::kernels::{self, Heads, Packing, Weight};
+use layer::{Layer, Reading};
+
+pub use backward::Pass;
+
+/// A decoder on a device. Its weights are frozen.
+pub struct Decoder {
+    config: Config,
+    embedding: Weight,
+    layers: Vec<Layer>,
+    norm: Tensor<1>,
+    /// `[vocabulary, hidden]`; the embedding's where the two are tied.
+    head: Weight,
+    /// `[positions, head size]`: cosines, then sines.
+    rotary: Tensor<2>,
+    device: Device,
+}
+
+impl Decoder {
+    /// Puts the weights of a checkpoint onto a device, the matrices packed where `packing` says so.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError`] when a tensor is missing, of another shape, type or not finite.
+    pub fn load(
+        config: Config,
+        weights: &Weights<'_>,
+        packing: Option<Packing>,
+        device: &Device,
+    ) -> Result<Self, ModelError> {
+        let (hidden, inner) = (config.hidden_size, config.intermediate_size);
+        let (query, kv) = (config.query_size(), config.kv_size());
+        let vector = |name: &str| -> Result<Tensor<1>, ModelError> {
+            let values = weights.values(name, &[hidden])?;
+            Ok(Tensor::from_data(TensorData::new(values, [hidden]), device))
+        };
+        // Matrices of one input are joined: one product instead of several.
+        let matrix = |names: &[(String, usize)], input: usize| -> Result<Weight, ModelError> {
+            let mut rows = 0;
+            let mut values = Vec::new();
+            for (name, output) in names {
+                let part = weights.values(name, &[*output, input])?;
+                if values.is_empty() {
+                    values = part;
+                } else {
+                    values.extend_from_slice(&part);
+                }
+                rows += output;
+            }
+            Ok(Weight::new(values, [rows, input], packing, device))
+        };
+
+        let mut layers = Vec::with_capacity(config.num_hidden_layers);
+        for index in 0..config.num_hidden_layers {
+            let name = |part: &str| format!("model.layers.{index}.{part}.weight");
+            layers.push(Layer {
+                input_norm: vector(&name("input_layernorm"))?,
+                qkv: matrix(
+                    &[
+                        (name("self_attn.q_proj"), query),
+                        (name("self_attn.k_proj"), kv),
+                        (name("self_attn.v_proj"), kv),
+                    ],
+                    hidden,
+                )?,
+                output: matrix(&[(name("self_attn.o_proj"), hidden)], query)?,
+                post_norm: vector(&name("post_attention_layernorm"))?,
+                gate_up: matrix(
+                    &[(name("mlp.gate_proj"), inner), (name("mlp.up_proj"), inner)],
+                    hidden,
+                )?,
+                down: matrix(&[(name("mlp.down_proj"), hidden)], inner)?,
+            });
+        }
+
+        let embedding = matrix(
+            &[("model.embed_tokens.weight".into(), config.vocab_size)],
+            hidden,
+        )?;
+        let head = if config.tie_word_embeddings || !weights.has("lm_head.weight") {
+            embedding.clone()
+        } else {
+            matrix(&[("lm_head.weight".into(), config.vocab_size)], hidden)?
+        };
+        let norm = vector("model.norm.weight")?;
+        let rotary = Self::rotary(&config, device)?;
+        Ok(Self {
+            config,
+            embedding,
+            layers,
+            norm,
+            head,
+            rotary,
+            device: device.clone(),
+        })
+    }
+
+    fn rotary(config: &Config, device: &Device) -> Result<Tensor<2>, ModelError> {
+        let frequencies = config.inverse_frequencies()?;
+        let positions = config.max_position_embeddings;
+        let values: Vec<f32> = (0..positions)
+            .flat_map(|position| {
+                let angle = move |frequency: &f64| position as f64 * frequency;
+                let cosines = frequencies
+                    .iter()
+                    .map(move |frequency| angle(frequency).cos() as f32);
+                let sines = frequencies
+                    .iter()
+                    .map(move |frequency| angle(frequency).sin() as f32);
+                cosines.chain(sines)
+            })
+            .collect();
+        let shape = [positions, 2 * frequencies.len()];
+        Ok(Tensor::from_data(TensorData::new(values, shape), device))
+    }
+
+    /// The model's shape.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Where the weights lie.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The matrix of scores, `[vocabulary, hidden]`.
+    pub fn head(&self) -> &Weight {
+        &self.head
+    }
+
+    /// Bytes of all matrices on the device.
+    pub fn bytes(&self) -> usize {
+        let layers: usize = self.layers.iter().map(Layer::bytes).sum();
+        let head = if self.config.tie_word_embeddings {
+            0
+        } else {
+            self.head.bytes()
+        };
+        self.embedding.bytes() + layers + head
+    }
+
+    fn heads(&self) -> Heads {
+        Heads {
+            queries: self.config.num_attention_heads,
+            keys: self.config.kv_heads(),
+            size: self.config.head_size(),
+        }
+    }
+
+    /// Checks that every id exists and every position and slot lies inside the model's context and the cache.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::TokenId`] or [`ModelError::Context`].
+    fn check(&self, input: &Input, slots: usize) -> Result<(), ModelError> {
+        let size = self.config.vocab_size;
+        if let Some(id) = input.ids.iter().find(|id| **id as usize >= size) {
+            return Err(ModelError::TokenId { id: *id, size });
+        }
+        let past = |numbers: &[u32], room: usize| match numbers.iter().max() {
+            Some(last) if *last as usize >= room => Err(ModelError::Context {
+                tokens: *last as usize + 1,
+                context: room,
+            }),
+            _ => Ok(()),
+        };
+        past(&input.positions, self.config.max_position_embeddings)?;
+        past(&input.slots, slots)?;
+        // A run's end is one past its last slot.
+        let ends: Vec<u32> = input
+            .spans
+            .chunks(2)
+            .map(|run| run[1].saturating_sub(1))
+            .collect();
+        past(&ends, slots)
+    }
+
+    /// The residual stream after the last norm, `[tokens, hidden]`.
+    ///
+    /// With a cache the tokens take the slots they name, beside what is held there already; without one they see each
+    /// other only.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::TokenId`] for an id that is not in the vocabulary, [`ModelError::Context`] for a position or a
+    /// slot for which there is no room.
+    pub fn hidden(
+        &self,
+        input: &Input,
+        adapter: Option<&Adapter>,
+        cache: Option<&mut Cache>,
+    ) -> Result<Tensor<2>, ModelError> {
+        self.hidden_of(
+            &kernels::integers(&input.ids, &self.device),
+            input,
+            adapter,
+            cache,
+        )
+    }
+
+    /// As [`Decoder::hidden`], with token ids that the device has drawn itself; those of `input` are not read.
+    ///
+    /// # Errors
+    ///
+    /// As [`Decoder::hidden`].
+    pub fn hidden_of(
+        &self,
+        ids: &Tensor<1, Int>,
+        input: &Input,
+        adapter: Option<&Adapter>,
+        cache: Option<&mut Cache>,
+    ) -> Result<Tensor<2>, ModelError> {
+        let mut own;
+        let cache = match cache {
+            Some(cache) => cache,
+            None => {
+                own = Cache::new(&self.config, input.len(), &self.device);
+                &mut own
+            }
+        };
+        self.check(input, cache.slots())?;
+        let reading = Reading::new(self, input);
+        let mut stream = self.embedding.select(ids.clone(), 1.0);
+        let mut delta = None;
+        for (index, layer) in self.layers.iter().enumerate() {
+            let arena = cache.layers[index].take();
+            let arena = arena.unwrap_or_else(|| Reading::arena(self, cache.slots()));
+            let side = adapter.map(|adapter| (adapter, adapter.factors()));
+            let done = layer.forward(index, stream, delta, &reading, side, arena);
+            cache.layers[index] = Some((done.kept.keys, done.kept.values));
+            stream = done.kept.after;
+            delta = Some(done.delta);
+        }
+        let eps = self.config.rms_norm_eps as f32;
+        Ok(match delta {
+            Some(delta) => kernels::add_rms_norm(stream, delta, self.norm.clone(), eps).1,
+            None => kernels::rms_norm(stream, self.norm.clone(), eps),
+        })
+    }
+
+    /// Scores over the vocabulary for some rows of the stream: `[n, hidden]` to `[n, vocabulary]`.
+    pub fn logits(&self, hidden: Tensor<2>) -> Tensor<2> {
+        self.head.apply(hidden)
+    }
+
+    /// The log-probability of one token each behind some rows of the stream (`[n, hidden]`), in nats: `[n]`.
+    /// The scores over the vocabulary exist a part at a time only.
+    pub fn log_likelihood(&self, hidden: &Tensor<2>, targets: &Tensor<1, Int>) -> Tensor<1> {
+        let (state, _) = self.absorb(hidden, targets);
+        kernels::log_likelihood(state)
+    }
+
+    /// The state of all scores taken in, and those of the last chunk.
+    fn absorb(
+        &self,
+        hidden: &Tensor<2>,
+        targets: &Tensor<1, Int>,
+    ) -> (Tensor<2>, Option<Tensor<2>>) {
+        let rows = hidden.dims()[0];
+        let mut state = kernels::chunk_state(rows, &self.device);
+        let mut last = None;
+        for (first, count) in self.chunks(rows) {
+            let scores = self.head.apply_rows(hidden.clone(), first, count);
+            state = kernels::absorb(state, scores.clone(), targets.clone(), first);
+            last = Some(scores);
+        }
+        (state, last)
+    }
+
+    /// The vocabulary in parts whose scores for `rows` rows take 16 MB at most: first row of the head and count.
+    fn chunks(&self, rows: usize) -> impl DoubleEndedIterator<Item = (usize, usize)> {
+        const SCORES: usize = 1 << 22;
+        let size = self.config.vocab_size;
+        // Fours keep the products on their fast path.
+        let most = (SCORES / rows.max(1)).clamp(64, size.max(64)) / 4 * 4;
+        let parts = size.div_ceil(most).max(1);
+        (0..parts).map(move |part| (part * most, most.min(size - part * most)))
+    }
+}
+
+impl Model {
+    /// Scores over the vocabulary at every position of one sequence: `[position][vocabulary]`.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError`] for ids or lengths the model does not have, [`crate::kernels::DeviceError`] when the device
+    /// does not answer.
+    pub async fn logits(
+        &self,
+        ids: &[u32],
+        adapter: Option<&Adapter>,
+    ) -> Result<Vec<Vec<f32>>, crate::Error> {
+        let (input, _) = Input::sequences(&[ids.to_vec()], 0);
+        if input.is_empty() {
+            return Ok(Vec::new());
+        }
+        let hidden = self.decoder.hidden(&input, adapter, None)?;
+        let values = kernels::read(self.decoder.logits(hidden)).await?;
+        Ok(values
+            .chunks(self.decoder.config().vocab_size)
+            .map(<[f32]>::to_vec)
+            .collect())
+    }
+}
