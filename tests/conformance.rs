@@ -46,6 +46,7 @@ on_both! {
     greedy_tokens_equal_those_of_transformers: greedy_tokens_equal_transformers;
     the_first_gradients_equal_those_of_pytorch: first_gradients_equal_pytorch;
     twenty_training_losses_equal_those_of_peft: training_losses_equal_peft, 20;
+    ten_preference_losses_equal_those_of_peft: preference_losses_equal_peft, 10;
     adapters_of_peft_load_and_save_unchanged: adapters_of_peft_load_and_save;
     packed_rows_train_like_rows_alone: packed_rows_train_like_rows_alone;
     shared_prompts_score_like_prompts_alone: shared_prompts_score_like_prompts_alone;

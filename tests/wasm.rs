@@ -48,6 +48,11 @@ async fn twenty_training_losses_equal_those_of_peft() {
 }
 
 #[wasm_bindgen_test]
+async fn ten_preference_losses_equal_those_of_peft() {
+    common::preference_losses_equal_peft(&opened().await, 10).await;
+}
+
+#[wasm_bindgen_test]
 async fn adapters_of_peft_load_and_save_unchanged() {
     common::adapters_of_peft_load_and_save(&opened().await).await;
 }

@@ -1,17 +1,31 @@
 //! Fine-tuning: supervised steps on an adapter beside the frozen model, the optimiser and its schedule.
 
 mod adamw;
+mod dpo;
 mod dpo_loss;
+mod row;
 mod schedule;
 mod sft;
+mod tuning;
 
 pub use adamw::{AdamW, AdamWConfig};
+pub use dpo::{DpoStepMetrics, DpoTrainer, Pair, Reference, reference_logps};
 pub use dpo_loss::{
     AnswerLogps, DpoLoss, DpoLossConfig, DpoLossError, DpoLossType, DpoMetrics, PairGradient,
     PairLogps, dpo_loss,
 };
+pub use row::Row;
 pub use schedule::Schedule;
-pub use sft::{Row, StepMetrics, Trainer, TrainerConfig};
+pub use sft::{StepMetrics, Trainer};
+
+/// How to train.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TrainerConfig {
+    /// The learning rate over the steps.
+    pub schedule: Schedule,
+    /// The optimiser.
+    pub optimiser: AdamWConfig,
+}
 
 /// A training that cannot go on.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -27,4 +41,12 @@ pub enum TrainError {
     /// Every answer of a batch is empty.
     #[error("row {0} has no answer to learn; every training row needs one")]
     NoAnswer(usize),
+    /// Pairs and reference log-probabilities do not belong together.
+    #[error(
+        "{0} pairs came with {1} reference log-probabilities; compute them for exactly these pairs"
+    )]
+    References(usize, usize),
+    /// No loss of DPO can be made.
+    #[error("{0}")]
+    Dpo(DpoLossError),
 }

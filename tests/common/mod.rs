@@ -7,7 +7,10 @@ use safetensors::SafeTensors;
 use seedbed::generate::{Answers, Batch, Sampling, Scorer};
 use seedbed::kernels::{Opened, read};
 use seedbed::model::{Adapter, Config, Decoder, Files, Input, Model, Weights};
-use seedbed::train::{AdamWConfig, Row, Schedule, Trainer, TrainerConfig};
+use seedbed::train::{
+    AdamWConfig, DpoLossConfig, DpoTrainer, Pair, Row, Schedule, Trainer, TrainerConfig,
+    reference_logps,
+};
 use serde_json::Value;
 
 macro_rules! fixture {
@@ -187,11 +190,12 @@ pub async fn greedy_tokens_equal_transformers(opened: &Opened) {
     assert_eq!(found.len(), expected.len());
 }
 
-fn batches() -> Vec<Vec<Row>> {
-    let (all_ids, all_labels) = (integers("sft.input_ids"), integers("sft.labels"));
+/// Batches of rows out of ids and labels, `rows` of 64 tokens each in a batch.
+fn batches_of(ids: &str, labels: &str, rows: usize) -> Vec<Vec<Row>> {
+    let (all_ids, all_labels) = (integers(ids), integers(labels));
     all_ids
-        .chunks(4 * 64)
-        .zip(all_labels.chunks(4 * 64))
+        .chunks(rows * 64)
+        .zip(all_labels.chunks(rows * 64))
         .map(|(batch, labels)| {
             batch
                 .chunks(64)
@@ -207,6 +211,69 @@ fn batches() -> Vec<Vec<Row>> {
                 .collect()
         })
         .collect()
+}
+
+fn batches() -> Vec<Vec<Row>> {
+    batches_of("sft.input_ids", "sft.labels", 4)
+}
+
+/// Steps of DPO from a saved start, the reference being the model without an adapter: losses, log-probabilities, rewards.
+pub async fn preference_losses_equal_peft(opened: &Opened, steps: usize) {
+    let model = model(opened);
+    let config = model.decoder.config();
+    let adapter = Adapter::from_peft(INIT.0, INIT.1, config, &opened.device).unwrap();
+    let training = TrainerConfig {
+        schedule: Schedule::constant(5e-4),
+        optimiser: AdamWConfig {
+            max_grad_norm: None,
+            ..AdamWConfig::default()
+        },
+    };
+    let mut trainer = DpoTrainer::new(&model, adapter, training, DpoLossConfig::default());
+    let batches: Vec<Vec<Pair>> = batches_of("dpo.chosen_input_ids", "dpo.chosen_labels", 2)
+        .into_iter()
+        .zip(batches_of(
+            "dpo.rejected_input_ids",
+            "dpo.rejected_labels",
+            2,
+        ))
+        .map(|(chosen, rejected)| {
+            let pair = |(chosen, rejected)| Pair { chosen, rejected };
+            chosen.into_iter().zip(rejected).map(pair).collect()
+        })
+        .collect();
+    let numbers = numbers();
+    let expected = numbers["dpo"]["steps"].as_array().unwrap();
+    for (step, expected) in expected.iter().enumerate().take(steps) {
+        let batch = &batches[step % batches.len()];
+        let references = reference_logps(&model, None, batch).await.unwrap();
+        let found: Vec<f64> = references
+            .iter()
+            .map(|reference| reference.chosen)
+            .chain(references.iter().map(|reference| reference.rejected))
+            .collect();
+        for (found, right) in found.iter().zip(expected["ref_logps"].as_array().unwrap()) {
+            let right = right.as_f64().unwrap();
+            assert!(
+                (found - right).abs() <= 1e-3 * right.abs(),
+                "{found} for {right}"
+            );
+        }
+        let metrics = trainer.step(batch, &references).await.unwrap();
+        let near = |found: f64, name: &str, share: f64| {
+            let right = expected[name].as_f64().unwrap();
+            let off = (found - right).abs();
+            assert!(
+                off <= share * right.abs().max(0.1),
+                "step {step}: {name} {found} for {right}"
+            );
+        };
+        near(metrics.loss.into(), "loss", 0.005);
+        near(metrics.grad_norm.into(), "grad_norm", 0.01);
+        near(metrics.metrics.rewards_chosen, "reward_chosen", 0.02);
+        near(metrics.metrics.rewards_margins, "margin", 0.02);
+        near(metrics.metrics.rewards_accuracies, "accuracy", 0.0);
+    }
 }
 
 fn trainer<'a>(model: &'a Model, opened: &Opened) -> Trainer<'a> {

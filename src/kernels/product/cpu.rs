@@ -14,9 +14,11 @@ fn multiply(lhs: &[f32], rhs: &[f32], out: &mut [f32], job: &Job) {
         job.fits(lhs.len(), rhs.len(), out.len()),
         "product: a matrix lies outside its tensor"
     );
-    let work = job.m * job.k * job.n;
+    #[cfg(target_arch = "wasm32")]
+    let parallelism = gemm::Parallelism::None;
     // Below this, waking other cores costs more than it brings.
-    let parallelism = if cfg!(target_arch = "wasm32") || work < 1 << 18 {
+    #[cfg(not(target_arch = "wasm32"))]
+    let parallelism = if job.m * job.k * job.n < 1 << 18 {
         gemm::Parallelism::None
     } else {
         gemm::Parallelism::Rayon(0)

@@ -13,17 +13,11 @@ fn across(v: {{ value }}) -> f32 {
 }
 
 @compute @workgroup_size({{ threads }}, 1, 1)
-fn main(
-    @builtin(global_invocation_id) id: vec3<u32>,
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(local_invocation_id) local: vec3<u32>,
-) {
-    let row = row_of(id, group);
-    if (row >= info[0]) {
-        return;
-    }
-    let lane = lane_of(local);
-    let width = info[1];
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+    let row = row_of(id);
+    let lane = thread % lanes;
+    // Threads past the last row have nothing to do, but they may not miss the barrier.
+    let width = select(0u, info[1], row < info[0]);
     let start = row * width;
     var squares = {{ value }}();
     for (var i = lane; i < width; i += lanes) {
@@ -31,7 +25,7 @@ fn main(
         sum[start + i] = v;
         squares += v * v;
     }
-    let mean = total(lane, vec2<f32>(across(squares), 0.0)).x * bitcast<f32>(info[2]);
+    let mean = total(thread, vec2<f32>(across(squares), 0.0)).x * bitcast<f32>(info[2]);
     let scale = inverseSqrt(mean + bitcast<f32>(info[3]));
     // Each thread reads back only what it has written itself.
     for (var i = lane; i < width; i += lanes) {

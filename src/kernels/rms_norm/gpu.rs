@@ -1,8 +1,8 @@
-//! Launches `forward.wgsl`, `add.wgsl` and `backward.wgsl`, each by one thread a row or one workgroup a row.
+//! Launches `forward.wgsl`, `add.wgsl` and `backward.wgsl`, each by one thread a row or by several.
 //!
-//! One workgroup a row gives a GPU enough to do when there are few rows; from [`MANY_ROWS`] on one thread a row does,
-//! which needs no barrier (a software adapter pays for each) and no second reduction. Rows up to [`SHORT`] are
-//! always one thread's: reading them takes no longer than agreeing on a sum.
+//! [`LANES`] threads a row give a GPU enough to do when there are few rows. From [`MANY_ROWS`] on one thread a row
+//! does, which needs no barrier and no second sum; a software adapter pays for both. Rows up to [`SHORT`] are always
+//! one thread's: reading them takes no longer than agreeing on a sum.
 
 use burn_cubecl::CubeBackend;
 use burn_cubecl::template::{KernelSource, SourceTemplate};
@@ -12,6 +12,8 @@ use cubecl::prelude::KernelId;
 use super::RmsNormOps;
 use crate::kernels::launch::{ACCESS, THREADS, contiguous, empty, indices, launch, span};
 
+/// Threads that share a row where they do; a workgroup has several such rows.
+const LANES: usize = 16;
 const MANY_ROWS: usize = 256;
 const SHORT: usize = 128;
 
@@ -26,7 +28,7 @@ enum Pass {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct RmsNorm {
     pass: Pass,
-    /// A workgroup for each row, and not a thread.
+    /// [`LANES`] threads for each row, and not one.
     shared: bool,
     /// Four columns at a time; the width is a multiple of 4.
     wide: bool,
@@ -62,7 +64,7 @@ impl KernelSource for RmsNorm {
             _ => source,
         };
         let source = if self.shared {
-            source.add_template(include_str!("workgroup.wgsl"))
+            source.add_template(include_str!("lanes.wgsl"))
         } else {
             source.add_template(include_str!("thread.wgsl"))
         };
@@ -74,6 +76,7 @@ impl KernelSource for RmsNorm {
         source
             .register("value", value)
             .register("sum", sum)
+            .register("lanes", LANES.to_string())
             .register("access", ACCESS)
             .register("threads", THREADS.to_string())
             .register("span", span())
@@ -97,11 +100,7 @@ fn normalise(pass: Pass, tensors: &[&CubeTensor], eps: f32) {
         shared: rows < MANY_ROWS && width > SHORT,
         wide: width.is_multiple_of(4),
     };
-    let groups = if kernel.shared {
-        (rows as u32, 1, 1)
-    } else {
-        indices(rows)
-    };
+    let groups = indices(if kernel.shared { rows * LANES } else { rows });
     let values = if kernel.wide { width / 4 } else { width };
     let share = 1.0 / width as f32;
     launch(

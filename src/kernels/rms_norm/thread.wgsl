@@ -1,16 +1,12 @@
 
 // One thread a row: it has the whole sum already.
 
-fn row_of(id: vec3<u32>, group: vec3<u32>) -> u32 {
+fn row_of(id: vec3<u32>) -> u32 {
     return id.y * {{ span }} + id.x;
-}
-
-fn lane_of(local: vec3<u32>) -> u32 {
-    return 0u;
 }
 
 const lanes = 1u;
 
-fn total(lane: u32, part: vec2<f32>) -> vec2<f32> {
+fn total(thread: u32, part: vec2<f32>) -> vec2<f32> {
     return part;
 }

@@ -37,158 +37,123 @@ fn sampled(
     let (scores, seeds) = (floats(&scores), integers(&seeds));
     let allowed = allowed.as_ref().map(integers);
     let words = vocabulary.div_ceil(32);
-    let mut depths = Vec::new();
+    let mut row_at_work = Row::default();
     let ids: Vec<i32> = (0..rows)
         .map(|row| {
             let scores = &scores[row * vocabulary..][..vocabulary];
             let allowed = allowed.as_ref().map(|all| &all[row * words..][..words]);
             let uniform = uniform(seeds[2 * row] as u32, seeds[2 * row + 1] as u32);
-            draw(scores, allowed, &plan, uniform, &mut depths) as i32
+            row_at_work.draw(scores, allowed, &plan, uniform) as i32
         })
         .collect();
     FlexTensor::from_data(TensorData::new(ids, [rows]))
 }
 
-/// One row's token; `depths` is room to work in.
-fn draw(
-    scores: &[f32],
-    allowed: Option<&[i32]>,
-    plan: &Plan,
-    uniform: u32,
-    depths: &mut Vec<u32>,
-) -> u32 {
-    let may = |id: usize| allowed.is_none_or(|words| words[id / 32] >> (id % 32) & 1 == 1);
-    let mut best: Option<(usize, f32)> = None;
-    for (id, score) in scores.iter().enumerate() {
-        if best.is_none_or(|(_, best)| *score > best) && score.is_finite() && may(id) {
-            best = Some((id, *score));
-        }
-    }
-    let Some((id, best)) = best else {
-        return 0;
-    };
-    if plan.slope == 0.0 {
-        return id as u32;
-    }
-    depths.clear();
-    depths.extend(scores.iter().map(|score| {
-        let steps = (best - score) * plan.slope;
-        // Neither infinities nor what is no number.
-        if steps >= 0.0 && steps < DEEPEST {
-            steps as u32
-        } else {
-            NEVER
-        }
-    }));
-    if allowed.is_some() {
-        for (id, depth) in depths.iter_mut().enumerate() {
-            if !may(id) {
-                *depth = NEVER;
+/// The row being drawn from; its room is used again for the next.
+#[derive(Default)]
+struct Row {
+    depths: Vec<u32>,
+    /// What each token counts: 1 while they are counted, then its weight; 0 once it is out.
+    amounts: Vec<u32>,
+}
+
+impl Row {
+    fn draw(&mut self, scores: &[f32], allowed: Option<&[i32]>, plan: &Plan, uniform: u32) -> u32 {
+        let may = |id: usize| allowed.is_none_or(|words| words[id / 32] >> (id % 32) & 1 == 1);
+        let mut best: Option<(usize, f32)> = None;
+        for (id, score) in scores.iter().enumerate() {
+            if best.is_none_or(|(_, best)| *score > best) && score.is_finite() && may(id) {
+                best = Some((id, *score));
             }
         }
-    }
-    let mut cut = Cut {
-        depth: NEVER,
-        ties: 0,
-    };
-    if plan.top_k != ALL {
-        cut = cut.narrowed(depths, Goal::Count(plan.top_k));
-    }
-    if plan.top_p != ALL {
-        cut = cut.narrowed(depths, Goal::Share(plan.top_p));
-    }
-    let total: u64 = cut.kept(depths).map(|(_, weight)| weight).sum();
-    let mark = share(total, uniform);
-    let mut passed = 0;
-    cut.kept(depths)
-        .find(|(_, weight)| {
-            passed += weight;
-            mark < passed
-        })
-        .map_or(0, |(id, _)| id as u32)
-}
-
-/// Which tokens are left: those above a depth, and so many of the lowest ids at it.
-#[derive(Debug, Clone, Copy)]
-struct Cut {
-    depth: u32,
-    ties: u32,
-}
-
-/// How far down tokens are kept.
-#[derive(Debug, Clone, Copy)]
-enum Goal {
-    /// So many tokens.
-    Count(u32),
-    /// Until the sum of weights reaches this share, in 2⁻³².
-    Share(u32),
-}
-
-impl Cut {
-    /// The tokens left with their weights, in the order of their ids.
-    fn kept(self, depths: &[u32]) -> impl Iterator<Item = (usize, u64)> {
-        let mut left = self.ties;
-        depths.iter().enumerate().filter_map(move |(id, depth)| {
-            if *depth > self.depth || (*depth == self.depth && left == 0) {
-                return None;
-            }
-            left -= u32::from(*depth == self.depth);
-            Some((id, weight(*depth)))
-        })
-    }
-
-    /// What is left of this when the tokens from the best down are kept until they reach the goal. The depth at which
-    /// they do is found by its four digits of 8 bits, the highest first.
-    fn narrowed(self, depths: &[u32], goal: Goal) -> Self {
-        let amount = |depth: u32| match goal {
-            Goal::Count(_) => 1,
-            Goal::Share(_) => weight(depth),
+        let Some((id, best)) = best else {
+            return 0;
         };
-        let mut reach = 0;
+        if plan.slope == 0.0 {
+            return id as u32;
+        }
+        self.depths.clear();
+        self.depths.extend(scores.iter().map(|score| {
+            let steps = (best - score) * plan.slope;
+            // Neither infinities nor what is no number.
+            if (0.0..DEEPEST).contains(&steps) {
+                steps as u32
+            } else {
+                NEVER
+            }
+        }));
+        if allowed.is_some() {
+            for (id, depth) in self.depths.iter_mut().enumerate() {
+                if !may(id) {
+                    *depth = NEVER;
+                }
+            }
+        }
+        self.amounts.clear();
+        self.amounts
+            .extend(self.depths.iter().map(|depth| u32::from(*depth != NEVER)));
+        if plan.top_k != ALL {
+            self.keep(plan.top_k.into());
+        }
+        for (amount, depth) in self.amounts.iter_mut().zip(&self.depths) {
+            if *amount > 0 {
+                *amount = weight(*depth);
+            }
+        }
+        if plan.top_p != ALL {
+            self.keep(share(self.total(), plan.top_p));
+        }
+        let mark = share(self.total(), uniform);
+        let mut passed = 0;
+        let drawn = self.amounts.iter().position(|amount| {
+            passed += u64::from(*amount);
+            mark < passed
+        });
+        drawn.unwrap_or(id) as u32
+    }
+
+    fn total(&self) -> u64 {
+        self.amounts.iter().map(|amount| u64::from(*amount)).sum()
+    }
+
+    /// Keeps the tokens from the best down until their amounts reach the goal, and puts the others out. The depth at
+    /// which they do is found by its four digits of 8 bits, the highest first.
+    fn keep(&mut self, goal: u64) {
+        if self.total() < goal {
+            return;
+        }
         let mut passed = 0;
         let mut found = 0u32;
         for level in 0..4 {
             let shift = 24 - 8 * level;
-            let of_found = |depth: u32| level == 0 || depth >> (shift + 8) == found;
             let mut bins = [0u64; 256];
-            for depth in depths {
-                if *depth < self.depth && of_found(*depth) {
-                    bins[(depth >> shift & 255) as usize] += amount(*depth);
+            for (depth, amount) in self.depths.iter().zip(&self.amounts) {
+                if level == 0 || depth >> (shift + 8) == found {
+                    bins[(depth >> shift & 255) as usize] += u64::from(*amount);
                 }
             }
-            if self.ties > 0 && of_found(self.depth) {
-                bins[(self.depth >> shift & 255) as usize] +=
-                    u64::from(self.ties) * amount(self.depth);
-            }
-            if level == 0 {
-                reach = match goal {
-                    Goal::Count(count) => count.into(),
-                    Goal::Share(part) => share(bins.iter().sum(), part),
-                };
-            }
             let mut digit = 0;
-            while digit < 255 && passed + bins[digit] < reach {
+            while digit < 255 && passed + bins[digit] < goal {
                 passed += bins[digit];
                 digit += 1;
             }
             found = found << 8 | digit as u32;
         }
-        if found == NEVER {
-            // There are fewer than the goal.
-            return self;
-        }
         // The ties at the goal itself: at least one, and as many as it takes.
-        let ties = (reach - passed).div_ceil(amount(found).max(1)).max(1);
-        Self {
-            depth: found,
-            ties: ties as u32,
+        let mut left = (goal - passed).max(1);
+        for (depth, amount) in self.depths.iter().zip(&mut self.amounts) {
+            if *depth > found || (*depth == found && left == 0) {
+                *amount = 0;
+            } else if *depth == found {
+                left = left.saturating_sub((*amount).into());
+            }
         }
     }
 }
 
 /// `2³¹ · 2^−depth`, rounded down.
-fn weight(depth: u32) -> u64 {
-    // 2^−f over one halving, the least polynomial of its degree in relative error with the value 1 at f = 0.
+fn weight(depth: u32) -> u32 {
+    // 2^−f over one halving: of the polynomials of this degree that are 1 at f = 0 the nearest, in relative error.
     const TERMS: [u64; 5] = [
         1_488_514_807,
         515_782_929,
@@ -196,21 +161,18 @@ fn weight(depth: u32) -> u64 {
         19_769_301,
         2_029_165,
     ];
-    if depth == NEVER {
-        return 0;
-    }
     let f = u64::from(depth << (32 - STEP_BITS));
     let tail = TERMS
         .iter()
         .rev()
-        .fold(0, |below, term| term - (f * below >> 32));
-    ((1 << 31) - (f * tail >> 32)) >> (depth >> STEP_BITS)
+        .fold(0, |below, term| term - ((f * below) >> 32));
+    (((1 << 31) - ((f * tail) >> 32)) >> (depth >> STEP_BITS)) as u32
 }
 
 /// `total · part / 2³²`, rounded down.
 fn share(total: u64, part: u32) -> u64 {
     let part = u64::from(part);
-    (total >> 32) * part + ((total & 0xffff_ffff) * part >> 32)
+    (total >> 32) * part + (((total & 0xffff_ffff) * part) >> 32)
 }
 
 /// The uniform number of a row, in 2⁻³².
@@ -229,15 +191,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_weight_halves_with_each_step_of_depth_to_nine_digits() {
+    fn a_weight_halves_with_each_step_of_depth_to_seven_digits() {
         for depth in (0..10u32 << STEP_BITS).step_by(99_991) {
             let right = 2f64.powf(31.0 - f64::from(depth) / f64::from(1 << STEP_BITS));
-            let found = weight(depth) as f64;
+            let found = f64::from(weight(depth));
             assert!((found - right).abs() <= 9e-8 * right + 2.0, "{depth}");
         }
         assert_eq!(weight(0), 1 << 31);
         assert_eq!(weight(31 << STEP_BITS), 1);
-        assert_eq!(weight(NEVER), 0);
     }
 
     #[test]

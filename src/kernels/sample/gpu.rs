@@ -1,4 +1,4 @@
-//! Launches `sample.wgsl`, one workgroup a row.
+//! Launches `sample.wgsl`, one workgroup a row: of few threads for a small vocabulary, of many for a large one.
 
 use burn::tensor::DType;
 use burn_cubecl::CubeBackend;
@@ -11,12 +11,15 @@ use crate::kernels::launch::{ACCESS, contiguous, empty, launch};
 
 /// Workgroups along x; in the shader too.
 const LINE: u32 = 32_768;
-/// Threads of a workgroup; in the shader too.
-const LANES: u32 = 256;
+/// Threads of a workgroup up to a vocabulary of [`SMALL`], and past it.
+const LANES: (u32, u32) = (64, 256);
+const SMALL: u32 = 8192;
 
 /// The kernel, with or without a mask of what may be drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Sample {
     masked: bool,
+    lanes: u32,
 }
 
 const UNMASKED: &str = "
@@ -43,11 +46,12 @@ impl KernelSource for Sample {
         SourceTemplate::new(include_str!("sample.wgsl"))
             .add_template(mask)
             .register("info", info)
+            .register("lanes", self.lanes.to_string())
             .register("access", ACCESS)
     }
 
     fn id(&self) -> KernelId {
-        KernelId::new::<Self>().info(self.masked)
+        KernelId::new::<Self>().info(*self)
     }
 
     fn lang(&self) -> &'static str {
@@ -85,11 +89,17 @@ fn sampled(
     let out = empty(&scores, [rows as usize], DType::I32);
     let mut tensors = vec![&scores, &seeds, &out];
     tensors.extend(allowed.as_ref());
-    launch(
-        Sample {
-            masked: allowed.is_some(),
+    let kernel = Sample {
+        masked: allowed.is_some(),
+        lanes: if vocabulary <= SMALL {
+            LANES.0
+        } else {
+            LANES.1
         },
-        (LANES, 1),
+    };
+    launch(
+        kernel,
+        (kernel.lanes, 1),
         (rows.min(LINE), rows.div_ceil(LINE), 1),
         &tensors,
         &[

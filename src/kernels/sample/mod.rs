@@ -7,8 +7,8 @@
 //!   probability halves, `(best − score) · log2(e) / temperature`, in steps of 2⁻²⁶. Tokens of the same depth are
 //!   ties, and the lower id goes first. From 32 halvings on a token is never drawn.
 //! - Its *weight* is `2³¹ · 2^−depth`, by a polynomial exact to 9e-8. Sums of weights are 64-bit.
-//! - What top-k and top-p leave is a [`Cut`]: every token above a depth, and so many of the ties at it. It is found
-//!   digit by digit, four times over the row with a histogram of 8 bits: top-k counts tokens, top-p sums weights.
+//! - What top-k and top-p leave is every token above a depth, and so many of the ties at it. The depth is found digit
+//!   by digit, four times over the row with a histogram of 8 bits: top-k counts tokens, top-p sums weights.
 //! - The uniform number of a row is a 32-bit hash of its two seed words, `mix(mix(a) ^ mix(b + 0x9e3779b9))`, with
 //!   the finaliser `lowbias32` of <https://github.com/skeeto/hash-prospector>. That share of the sum of the kept
 //!   weights, walked in the order of the ids, falls on the token drawn.

@@ -1,4 +1,4 @@
-// One workgroup draws the token of one row. What depth, weight and cut are says mod.rs; the CPU twin reckons the same.
+// One workgroup draws the token of one row. What depth and weight are says mod.rs; the CPU twin reckons the same.
 
 @group(0) @binding(0) var<storage, {{ access }}> scores: array<u32>;
 @group(0) @binding(1) var<storage, {{ access }}> seeds: array<u32>;
@@ -6,9 +6,10 @@
 // rows, vocabulary, slope as bits, top-k, top-p
 @group(0) @binding({{ info }}) var<storage, read> info: array<u32>;
 
-// Threads, bins of a histogram, and stretches of the row
-const lanes = 256u;
-// Stretches of bins that are summed first, and their bins
+// Threads, and stretches of the row
+const lanes = {{ lanes }}u;
+// Of a histogram; they are summed in 16 stretches of 16 first
+const bins = 256u;
 const stretches = 16u;
 const no_filter = 0xffffffffu;
 const never = 0xffffffffu;
@@ -33,7 +34,8 @@ var<workgroup> best_id: atomic<u32>;
 var<workgroup> lows: array<atomic<u32>, 256>;
 var<workgroup> highs: array<atomic<u32>, 256>;
 var<workgroup> sums: array<vec2<u32>, 16>;
-var<workgroup> ties: array<u32, 256>;
+var<workgroup> ties: array<u32, {{ lanes }}>;
+var<workgroup> cut_found: Cut;
 
 // 64-bit numbers are vec2: low word, high word.
 
@@ -117,20 +119,35 @@ fn bin_sum(bin: u32) -> vec2<u32> {
     return vec2<u32>(atomicLoad(&lows[bin]), atomicLoad(&highs[bin]));
 }
 
+// How many ties, each of this amount, it takes to come from `passed` to `reach`; at least one
+fn ties_to(passed: vec2<u32>, reach: vec2<u32>, each: u32) -> u32 {
+    var below = 0u;
+    for (var bit = 1u << 24u; bit > 0u; bit >>= 1u) {
+        if (less(plus(passed, product(below + bit, each)), reach)) {
+            below += bit;
+        }
+    }
+    return below + 1u;
+}
+
 // What is left of the kept tokens when those from the best down are kept until they reach the goal: so many tokens, or
 // where they are weighed that share of the sum. The depth at which they do is found by its four digits of 8 bits.
 fn narrowed(lane: u32, kept: Cut, weighed: bool, goal: u32) -> Cut {
+    // The first thread's alone
     var reach = vec2<u32>(goal, 0u);
     var passed = vec2<u32>();
+    // Everyone's
     var found = 0u;
     for (var level = 0u; level < 4u; level++) {
         let shift = 24u - 8u * level;
-        atomicStore(&lows[lane], 0u);
-        atomicStore(&highs[lane], 0u);
+        for (var bin = lane; bin < bins; bin += lanes) {
+            atomicStore(&lows[bin], 0u);
+            atomicStore(&highs[bin], 0u);
+        }
         workgroupBarrier();
         for (var id = lane; id < vocabulary; id += lanes) {
             let depth = depth_of(id);
-            if (depth < kept.depth && (level == 0u || depth >> (shift + 8u) == found)) {
+            if (depth < kept.depth && (level == 0u || (depth >> (shift + 8u)) == found)) {
                 var amount = 1u;
                 if (weighed) {
                     amount = weight(depth);
@@ -138,7 +155,7 @@ fn narrowed(lane: u32, kept: Cut, weighed: bool, goal: u32) -> Cut {
                 add((depth >> shift) & 255u, vec2<u32>(amount, 0u));
             }
         }
-        if (lane == 0u && kept.ties > 0u && (level == 0u || kept.depth >> (shift + 8u) == found)) {
+        if (lane == 0u && kept.ties > 0u && (level == 0u || (kept.depth >> (shift + 8u)) == found)) {
             add((kept.depth >> shift) & 255u, product(kept.ties, weight(kept.depth)));
         }
         workgroupBarrier();
@@ -150,47 +167,46 @@ fn narrowed(lane: u32, kept: Cut, weighed: bool, goal: u32) -> Cut {
             sums[lane] = sum;
         }
         workgroupBarrier();
-        // Every thread finds the digit by itself.
-        if (weighed && level == 0u) {
-            var total = vec2<u32>();
-            for (var i = 0u; i < stretches; i++) {
-                total = plus(total, sums[i]);
+        if (lane == 0u) {
+            if (weighed && level == 0u) {
+                var total = vec2<u32>();
+                for (var i = 0u; i < stretches; i++) {
+                    total = plus(total, sums[i]);
+                }
+                reach = share(total, goal);
             }
-            reach = share(total, goal);
+            var stretch = 0u;
+            while (stretch < stretches - 1u && less(plus(passed, sums[stretch]), reach)) {
+                passed = plus(passed, sums[stretch]);
+                stretch++;
+            }
+            var bin = stretch * stretches;
+            let last = bin + stretches - 1u;
+            while (bin < last && less(plus(passed, bin_sum(bin)), reach)) {
+                passed = plus(passed, bin_sum(bin));
+                bin++;
+            }
+            cut_found = Cut((found << 8u) | bin, 0u);
+            if (level == 3u) {
+                var each = 1u;
+                if (weighed) {
+                    each = weight(cut_found.depth);
+                }
+                cut_found.ties = ties_to(passed, reach, each);
+            }
         }
-        var stretch = 0u;
-        while (stretch < stretches - 1u && less(plus(passed, sums[stretch]), reach)) {
-            passed = plus(passed, sums[stretch]);
-            stretch++;
-        }
-        var bin = stretch * stretches;
-        let last = bin + stretches - 1u;
-        while (bin < last && less(plus(passed, bin_sum(bin)), reach)) {
-            passed = plus(passed, bin_sum(bin));
-            bin++;
-        }
-        found = (found << 8u) | bin;
         workgroupBarrier();
+        found = cut_found.depth;
     }
-    if (found == never) {
-        // There are fewer than the goal.
-        return kept;
+    // Where there are fewer than the goal all stay.
+    var left = kept;
+    if (found != never) {
+        left = cut_found;
     }
-    // The most ties at the goal that stay below it, and the one that reaches it.
-    var each = 1u;
-    if (weighed) {
-        each = weight(found);
-    }
-    var below = 0u;
-    for (var bit = 1u << 24u; bit > 0u; bit >>= 1u) {
-        if (less(plus(passed, product(below + bit, each)), reach)) {
-            below += bit;
-        }
-    }
-    return Cut(found, below + 1u);
+    return left;
 }
 
-@compute @workgroup_size(256, 1, 1)
+@compute @workgroup_size({{ lanes }}, 1, 1)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,

@@ -162,7 +162,7 @@ fn draws_what_sorting_in_f64_draws_and_the_same_on_every_device() {
         (0.9, 40, 0.6),
     ];
     let (mut rows_drawn, mut left_open) = (0, 0);
-    for (rows, vocabulary) in [(9, 1), (40, 2), (40, 33), (60, 300), (24, 5000)] {
+    for (rows, vocabulary) in [(9, 1), (40, 2), (40, 33), (60, 300), (24, 5000), (6, 9001)] {
         for (case, (temperature, top_k, top_p)) in settings.into_iter().enumerate() {
             let sampling = Sampling {
                 temperature,
