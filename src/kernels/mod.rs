@@ -13,6 +13,8 @@ mod embedding;
 #[cfg(feature = "cpu")]
 mod flex;
 mod heads;
+#[cfg(feature = "cpu")]
+mod lanes;
 #[cfg(feature = "gpu")]
 mod launch;
 mod product;

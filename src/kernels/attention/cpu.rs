@@ -4,6 +4,7 @@ use burn::backend::Flex;
 
 use super::{AttentionOps, Heads};
 use crate::kernels::flex::{FlexTensor, floats, for_row_pairs, for_rows, integers, tensor};
+use crate::kernels::lanes;
 
 /// Slots whose scores are taken together.
 const TILE: usize = 64;

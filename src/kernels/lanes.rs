@@ -1,8 +1,6 @@
-//! The inner loops of Seedbed's CPU kernels.
-//!
-//! What the browser downloads is built for size, and then a compiler leaves SIMD alone: these loops take four times as
-//! long. So they are here, in a crate that is built for speed (`profile.release.package.lanes` of the workspace), as
-//! plain functions over slices that are never inlined into a caller built for size.
+//! Inner loops of the CPU's kernels over rows of a table, written so that a compiler makes SIMD of them at speed
+//! (`opt-level = 3`; for size it leaves SIMD alone, and they take four times as long). They are never inlined: a copy
+//! in each caller would make the module larger and the loops no faster.
 //!
 //! `rows` is always a table of which row `i` starts at element `i · stride` and is as long as the other row given.
 //! A slice too short for that is a mistake of the caller's and panics, as indexing does.
@@ -12,7 +10,7 @@ const WIDE: usize = 16;
 
 /// `out[i] = row · rows[i]`.
 #[inline(never)]
-pub fn products(row: &[f32], rows: &[f32], stride: usize, out: &mut [f32]) {
+pub(super) fn products(row: &[f32], rows: &[f32], stride: usize, out: &mut [f32]) {
     let at = |index: usize| &rows[index * stride..][..row.len()];
     let (whole, rest) = row.as_chunks::<WIDE>();
     let (fours, last) = out.as_chunks_mut::<4>();
@@ -47,7 +45,7 @@ fn plain(a: &[f32], b: &[f32]) -> f32 {
 
 /// `out += Σ factors[i] · rows[i]`.
 #[inline(never)]
-pub fn add_rows(out: &mut [f32], factors: &[f32], rows: &[f32], stride: usize) {
+pub(super) fn add_rows(out: &mut [f32], factors: &[f32], rows: &[f32], stride: usize) {
     let size = out.len();
     let at = |index: usize| &rows[index * stride..][..size];
     let (fours, rest) = factors.as_chunks::<4>();
@@ -68,7 +66,7 @@ pub fn add_rows(out: &mut [f32], factors: &[f32], rows: &[f32], stride: usize) {
 
 /// `rows[i] += factors[i] · row`.
 #[inline(never)]
-pub fn add_to_rows(rows: &mut [f32], stride: usize, factors: &[f32], row: &[f32]) {
+pub(super) fn add_to_rows(rows: &mut [f32], stride: usize, factors: &[f32], row: &[f32]) {
     for (index, factor) in factors.iter().enumerate() {
         let out = &mut rows[index * stride..][..row.len()];
         for (out, value) in out.iter_mut().zip(row) {
@@ -79,7 +77,7 @@ pub fn add_to_rows(rows: &mut [f32], stride: usize, factors: &[f32], row: &[f32]
 
 /// The largest value, or `least` if none is larger.
 #[inline(never)]
-pub fn largest(values: &[f32], least: f32) -> f32 {
+pub(super) fn largest(values: &[f32], least: f32) -> f32 {
     let greater = |a: f32, b: f32| if b > a { b } else { a };
     let (whole, rest) = values.as_chunks::<8>();
     let mut lanes = [least; 8];
@@ -95,7 +93,7 @@ pub fn largest(values: &[f32], least: f32) -> f32 {
 ///
 /// Each is within 2·10⁻⁷ of itself; 0 where the exponent is below -87. The library's function goes value by value.
 #[inline(never)]
-pub fn exp(values: &mut [f32], scale: f32, shift: f32) -> f32 {
+pub(super) fn exp(values: &mut [f32], scale: f32, shift: f32) -> f32 {
     for value in values.iter_mut() {
         *value = exponential(scale * *value - shift);
     }
