@@ -48,6 +48,8 @@ export default defineConfig(({ mode }) => {
     plugins: peers ? [copyPeerWasm(outDir)] : [],
     build: {
       target: "es2022",
+      // TensorFlow.js hands its workers the text of its own functions, which must keep their names.
+      minify: !peers,
       outDir,
       emptyOutDir: true,
       assetsInlineLimit: 0,
