@@ -31,9 +31,9 @@ const browser = await chromium.launch({
   args: [...FLAGS, ...more],
 });
 const log = [];
+const page = await browser.newPage();
 let outcome;
 try {
-  const page = await browser.newPage();
   page.on("console", (message) => message.type() === "error" && log.push(message.text().slice(0, 500)));
   page.on("pageerror", (error) => log.push(error.message.slice(0, 500)));
   const crashed = new Promise((_, reject) => page.on("crash", () => reject(new Error("the page crashed"))));
@@ -41,7 +41,10 @@ try {
   await Promise.race([crashed, page.waitForFunction(() => globalThis.benchOutcome !== undefined, null, { timeout })]);
   outcome = await page.evaluate(() => globalThis.benchOutcome);
 } catch (error) {
-  outcome = { measures: {}, error: String(error.message ?? error).split("\n")[0] };
+  // A page that is too slow has some of its measures; one that has crashed answers no more.
+  const patience = new Promise((resolve) => setTimeout(resolve, 5_000));
+  const soFar = await Promise.race([page.evaluate(() => globalThis.benchSoFar).catch(() => undefined), patience]);
+  outcome = { measures: {}, ...soFar, error: String(error.message ?? error).split("\n")[0] };
 } finally {
   outcome = { ...outcome, browser: browser.version(), ...(log.length > 0 ? { log: log.slice(-8) } : {}) };
   await browser.close();

@@ -75,20 +75,20 @@ function passOf(engine, name) {
   const batch = shape.decodeBatch(name);
   if (name === "prefill") {
     return async (index) => {
-      const { timings } = await complete(engine, text(index, 120), 1);
+      const { timings } = await complete(engine, text(index, 245), 1);
       return { ms: timings.prompt_ms, work: timings.prompt_n, tokens: timings.prompt_n, loss: null };
     };
   }
   if (batch !== null) {
     return async () => {
-      const prompts = Array.from({ length: batch }, (_, row) => text(row, 30));
+      const prompts = Array.from({ length: batch }, (_, row) => text(row, 60));
       const all = await Promise.all(prompts.map((prompt) => complete(engine, prompt, shape.DECODE_TOKENS + 1)));
       // llama.cpp's clock of a slot begins at its first new token; slots run together, so the slowest is the time.
       const tokens = all.reduce((sum, { timings }) => sum + timings.predicted_n - 1, 0);
       return { ms: Math.max(...all.map(({ timings }) => timings.predicted_ms)), work: tokens, tokens, loss: null };
     };
   }
-  const shared = text(0, 95);
+  const shared = text(0, 190);
   const drawn = { temperature: 0.9, top_k: 0, top_p: 0.95, cache_prompt: true };
   return () =>
     timed(shape.INSTANCES, shape.INSTANCES * shape.INSTANCE_TOKENS, () =>

@@ -55,6 +55,8 @@ export interface Outcome {
 
 declare global {
   var benchOutcome: Outcome | undefined;
+  /** What there is so far, for a page that is not done in time. */
+  var benchSoFar: Outcome | undefined;
 }
 
 /** The driver puts the job into the address. */
@@ -66,6 +68,7 @@ export function theJob(): Job {
 export async function answer(work: (job: Job, outcome: Outcome) => Promise<void>): Promise<void> {
   const job = theJob();
   const outcome: Outcome = { device: job.device, device_name: null, model: job.model, set_up: {}, measures: {} };
+  globalThis.benchSoFar = outcome;
   try {
     await work(job, outcome);
   } catch (thrown) {
