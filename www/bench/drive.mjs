@@ -37,7 +37,8 @@ try {
   page.on("console", (message) => message.type() === "error" && log.push(message.text().slice(0, 500)));
   page.on("pageerror", (error) => log.push(error.message.slice(0, 500)));
   const crashed = new Promise((_, reject) => page.on("crash", () => reject(new Error("the page crashed"))));
-  await page.goto(`${address}?job=${encodeURIComponent(job)}`);
+  // Not until it has loaded: a page may begin its work before, and answer to nothing meanwhile.
+  await page.goto(`${address}?job=${encodeURIComponent(job)}`, { waitUntil: "commit" });
   await Promise.race([crashed, page.waitForFunction(() => globalThis.benchOutcome !== undefined, null, { timeout })]);
   outcome = await page.evaluate(() => globalThis.benchOutcome);
 } catch (error) {

@@ -28,6 +28,13 @@ use pages::Pages;
 /// What every run measures, unless told otherwise. The engine knows their meaning (`src/bench.rs`).
 const MEASURES: &str = "load,prefill,decode-1,decode-8,decode-64,instances,sft-step,dpo-step";
 
+/// The command, as its file is called.
+const PROGRAM: &str = if cfg!(windows) {
+    "seedbed.exe"
+} else {
+    "seedbed"
+};
+
 /// Where the work is done.
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 pub enum Device {
@@ -222,7 +229,10 @@ fn at_the_desk(
             "seedbed",
         ]))
     })?;
-    let command = target_folder(paths)?.join("release").join("seedbed");
+    // A copy: what is measured stays the same, whatever is built meanwhile.
+    let built = target_folder(paths)?.join("release").join(PROGRAM);
+    let command = bench.root.join(PROGRAM);
+    files::copy(&built, &command)?;
     for model in &options.models {
         for device in &options.device {
             let device = device.at_the_desk();

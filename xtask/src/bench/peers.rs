@@ -77,6 +77,19 @@ const fn trainer(system: &'static str, page: &'static str, device: Device) -> Pe
     }
 }
 
+impl Peer {
+    /// Whether it can do this at all: the ones train, the others write.
+    fn takes(&self, measure: &str) -> bool {
+        let trains = self.file.is_none();
+        match measure {
+            "load" => true,
+            "sft-step" => trains,
+            "dpo-step" => false,
+            _ => !trains,
+        }
+    }
+}
+
 /// Installs the packages of `www/bench/package-lock.json`, which are none of the product's.
 pub fn install(paths: &Paths) -> Result<()> {
     let folder = paths.www.join("bench");
@@ -113,6 +126,7 @@ pub fn run(
         for peer in PEERS
             .iter()
             .filter(|peer| options.device.contains(&peer.device))
+            .filter(|peer| options.only.iter().any(|measure| peer.takes(measure)))
         {
             if peer.threads && cores == 1 && peer.page == "wllama" {
                 continue;
