@@ -14,6 +14,7 @@
 #[cfg(not(any(feature = "cpu", feature = "gpu")))]
 compile_error!("choose a device: build with the feature `cpu`, `gpu` or both");
 
+pub mod bench;
 pub mod curate;
 pub mod error;
 pub mod evolve;

@@ -389,3 +389,42 @@ fn a_teacher_may_not_be_reached_over_plain_http() {
         &["http://example.org/v1", "https"],
     );
 }
+
+#[test]
+fn bench_gives_every_pass_as_one_object() {
+    let output = seedbed(&[
+        "bench",
+        "--model",
+        MODEL,
+        "--device",
+        "cpu",
+        "--only",
+        "load,prefill,dpo-step",
+        "--samples",
+        "2",
+        "--json",
+    ]);
+    let report = object(&output);
+    let passes = |name: &str| {
+        report["measures"][name]["passes"]
+            .as_array()
+            .map_or(0, Vec::len)
+    };
+    assert_eq!(
+        (passes("load"), passes("prefill"), passes("dpo-step")),
+        (3, 3, 0)
+    );
+    assert_eq!(report["measures"]["prefill"]["passes"][2]["tokens"], 256);
+    refuses(
+        &[
+            "bench",
+            "--model",
+            MODEL,
+            "--device",
+            "cpu",
+            "--only",
+            "prefill,speed",
+        ],
+        &["prefill", "sft-step"],
+    );
+}

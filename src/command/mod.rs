@@ -1,6 +1,7 @@
 //! The subcommands and their arguments, each declared once.
 
 mod ask;
+mod bench;
 mod run;
 
 use std::path::PathBuf;
@@ -27,6 +28,8 @@ enum Part {
     Logits(ask::Logits),
     /// Continue a prompt.
     Generate(ask::Generate),
+    /// Time a model: reading, decoding, writing instances, training.
+    Bench(bench::Bench),
 }
 
 impl Command {
@@ -37,6 +40,7 @@ impl Command {
             Part::Eval(eval) => eval.run().await,
             Part::Logits(logits) => logits.run().await,
             Part::Generate(generate) => generate.run().await,
+            Part::Bench(bench) => bench.run().await,
         }
     }
 }

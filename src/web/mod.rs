@@ -1,5 +1,6 @@
 //! What JavaScript sees: an engine on a device, runs on it, and typed events. It only translates.
 
+mod bench;
 mod console;
 mod constructors;
 mod errors;

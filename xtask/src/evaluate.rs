@@ -121,7 +121,7 @@ fn once(paths: &Paths, options: &Options, command: &Path, task: &Path, seed: u64
 }
 
 /// What the figures were measured on.
-fn machine() -> Value {
+pub fn machine() -> Value {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let processor = fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
         let line = text.lines().find(|line| line.starts_with("model name"))?;

@@ -1,5 +1,6 @@
 //! `cargo xtask <command>`: builds, serves, tests and measures Seedbed. `cargo xtask help` lists the commands.
 
+mod bench;
 mod browser;
 mod cargo;
 mod count;
@@ -65,6 +66,8 @@ enum Command {
     Test(test::Options),
     /// Run tasks natively for several seeds and write the table of rows
     Evaluate(evaluate::Options),
+    /// Time the engine at the desk and in a browser, and other systems at the same work
+    Bench(bench::Options),
     /// Show the size of both wasm modules, raw and compressed
     Size {
         /// Fail when a module is larger than its limit
@@ -115,6 +118,7 @@ fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Test(options) => return Ok(test::run(&paths, &options)),
         Command::Evaluate(options) => evaluate::run(&paths, &options)?,
+        Command::Bench(options) => bench::run(&paths, &options)?,
         Command::Size { check } => size::show(&paths, check)?,
         Command::WasmTestRunner { args } => return runner::run(&paths, args),
     }

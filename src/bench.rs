@@ -1,0 +1,327 @@
+//! The work that the benches time, written over what the stages themselves call, so that a figure is one a run can
+//! reach. How often it is done, on which models and what becomes of the figures is `xtask`'s affair.
+//!
+//! The arithmetic of a model does not depend on which tokens it reads, so prompts are made by a rule that is the same
+//! for the systems Seedbed is compared with (`www/bench/src/work.ts`).
+
+use web_time::Instant;
+
+use crate::Error;
+use crate::generate::{Batch, Sampling};
+use crate::model::{Adapter, LoraConfig, Model};
+use crate::train::{AdamWConfig, Row, Schedule, Trainer, TrainerConfig};
+
+/// Tokens of the prompt that is read.
+pub const PREFILL_TOKENS: usize = 256;
+/// Tokens of each prompt behind which is decoded, and new tokens that are timed.
+pub const DECODE_TOKENS: usize = 64;
+/// Instances written at once.
+pub const INSTANCES: usize = 64;
+/// Tokens all instances' prompts begin with.
+pub const SHARED_TOKENS: usize = 200;
+/// Tokens of each instance's prompt that are its own.
+pub const OWN_TOKENS: usize = 8;
+/// Most new tokens of an instance.
+pub const INSTANCE_TOKENS: usize = 48;
+/// Rows of a training batch.
+pub const TRAIN_ROWS: usize = 4;
+/// Tokens of a training row.
+pub const TRAIN_TOKENS: usize = 64;
+/// Tokens of a training row that bring no loss.
+pub const TRAIN_PROMPT: usize = 8;
+
+/// What is timed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measure {
+    /// Reading a prompt of [`PREFILL_TOKENS`], until the scores of the next token are there.
+    Prefill,
+    /// Decoding [`DECODE_TOKENS`] behind each of `batch` prompts; reading the prompts is not timed.
+    Decode {
+        /// Sequences decoded together.
+        batch: usize,
+    },
+    /// Writing [`INSTANCES`] as a run does: reading the prompts, decoding and sampling, end markers obeyed.
+    Instances,
+    /// One LoRA step (rank 8, AdamW) on [`TRAIN_ROWS`] × [`TRAIN_TOKENS`] tokens.
+    SftStep,
+    /// One DPO step on as many tokens. A hook: there is no such step yet, and it gives no samples.
+    DpoStep,
+}
+
+impl Measure {
+    /// The measure called `prefill`, `decode-N`, `instances`, `sft-step` or `dpo-step`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] for any other name.
+    pub fn parse(name: &str) -> Result<Self, Error> {
+        let batch = name.strip_prefix("decode-").and_then(|n| n.parse().ok());
+        match (name, batch) {
+            ("prefill", _) => Ok(Self::Prefill),
+            ("instances", _) => Ok(Self::Instances),
+            ("sft-step", _) => Ok(Self::SftStep),
+            ("dpo-step", _) => Ok(Self::DpoStep),
+            (_, Some(batch @ 1..)) => Ok(Self::Decode { batch }),
+            _ => Err(Error::Setting(format!(
+                "`{name}` is no measure; take prefill, decode-N, instances, sft-step or dpo-step"
+            ))),
+        }
+    }
+}
+
+/// One pass of a measure.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sample {
+    /// Milliseconds it took.
+    pub ms: f64,
+    /// What was done, in the measure's own unit: tokens read or written, instances, or steps.
+    pub work: usize,
+    /// Tokens read (prefill, training) or written.
+    pub tokens: usize,
+    /// Of a training step, to be compared with other systems' first step on the same rows.
+    pub loss: Option<f32>,
+}
+
+/// How often a pass is repeated.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Repeats {
+    /// Passes before the ones that count.
+    pub warmup: usize,
+    /// Passes that count.
+    pub samples: usize,
+    /// Milliseconds after which no further pass is begun; one that counts is always made.
+    pub budget_ms: f64,
+}
+
+/// Repeats a measure on a model and gives every pass in order, the [`Repeats::warmup`] first ones too. None when
+/// the engine cannot do it.
+///
+/// # Errors
+///
+/// Those of the work itself: [`Error::Model`] when the model's context is too short, [`Error::Device`] when the device
+/// does not answer, [`Error::Train`].
+pub async fn measure(
+    model: &Model,
+    measure: Measure,
+    repeats: Repeats,
+) -> Result<Vec<Sample>, Error> {
+    let begin = Instant::now();
+    let mut samples = Vec::new();
+    let mut trainer = None;
+    for pass in 0..repeats.warmup + repeats.samples {
+        if pass > repeats.warmup && milliseconds(begin) > repeats.budget_ms {
+            break;
+        }
+        samples.push(match measure {
+            Measure::Prefill => prefill(model).await?,
+            Measure::Decode { batch } => decode(model, batch).await?,
+            Measure::Instances => instances(model).await?,
+            Measure::SftStep => {
+                let trainer = match &mut trainer {
+                    Some(trainer) => trainer,
+                    none => none.insert(new_trainer(model)?),
+                };
+                sft_step(trainer, model).await?
+            }
+            Measure::DpoStep => break,
+        });
+    }
+    Ok(samples)
+}
+
+async fn prefill(model: &Model) -> Result<Sample, Error> {
+    let prompts = [tokens(model, 0, PREFILL_TOKENS)];
+    let begin = Instant::now();
+    Batch::start(model, None, &prompts, 1, Sampling::GREEDY, 0).await?;
+    Ok(Sample {
+        ms: milliseconds(begin),
+        work: PREFILL_TOKENS,
+        tokens: PREFILL_TOKENS,
+        loss: None,
+    })
+}
+
+async fn decode(model: &Model, batch: usize) -> Result<Sample, Error> {
+    let prompts: Vec<Vec<u32>> = (0..batch)
+        .map(|row| tokens(model, row, DECODE_TOKENS))
+        .collect();
+    // One more than is timed: the scores of the first come from reading the prompt.
+    let limit = DECODE_TOKENS + 1;
+    let mut decoding = Batch::start(model, None, &prompts, limit, Sampling::GREEDY, 0).await?;
+    let begin = Instant::now();
+    while !decoding.is_done() {
+        decoding.step().await?;
+    }
+    let ms = milliseconds(begin);
+    let written = written(&decoding).saturating_sub(batch);
+    Ok(Sample {
+        ms,
+        work: written,
+        tokens: written,
+        loss: None,
+    })
+}
+
+async fn instances(model: &Model) -> Result<Sample, Error> {
+    let shared = tokens(model, 0, SHARED_TOKENS);
+    let prompts: Vec<Vec<u32>> = (1..=INSTANCES)
+        .map(|row| [&shared[..], &tokens(model, row, OWN_TOKENS)].concat())
+        .collect();
+    // As the stage that writes instances draws.
+    let sampling = Sampling {
+        temperature: 0.9,
+        top_k: 0,
+        top_p: 0.95,
+    };
+    let begin = Instant::now();
+    let mut decoding = Batch::start(model, None, &prompts, INSTANCE_TOKENS, sampling, 1).await?;
+    while !decoding.is_done() {
+        decoding.step().await?;
+    }
+    Ok(Sample {
+        ms: milliseconds(begin),
+        work: INSTANCES,
+        tokens: written(&decoding),
+        loss: None,
+    })
+}
+
+fn new_trainer(model: &Model) -> Result<Trainer<'_>, Error> {
+    let adapter = Adapter::new(
+        LoraConfig::new(8, 16.0, None),
+        model.decoder.config(),
+        1,
+        model.decoder.device(),
+    )?;
+    let config = TrainerConfig {
+        schedule: Schedule::constant(1e-3),
+        optimiser: AdamWConfig::default(),
+    };
+    Ok(Trainer::new(model, adapter, config))
+}
+
+async fn sft_step(trainer: &mut Trainer<'_>, model: &Model) -> Result<Sample, Error> {
+    let rows: Vec<Row> = (0..TRAIN_ROWS)
+        .map(|row| Row {
+            ids: tokens(model, row, TRAIN_TOKENS),
+            answer: TRAIN_PROMPT,
+        })
+        .collect();
+    let begin = Instant::now();
+    let metrics = trainer.step(&rows).await?;
+    Ok(Sample {
+        ms: milliseconds(begin),
+        work: 1,
+        tokens: TRAIN_ROWS * TRAIN_TOKENS,
+        loss: Some(metrics.loss),
+    })
+}
+
+/// Tokens over all the vocabulary but its first three entries, where the markers are. Rows differ from their first
+/// token on, so that nothing is shared by chance.
+fn tokens(model: &Model, row: usize, count: usize) -> Vec<u32> {
+    let span = model.decoder.config().vocab_size.saturating_sub(3).max(1);
+    (0..count)
+        .map(|place| {
+            // Knuth's multiplicative hash of the place.
+            let hash = ((row * 4096 + place + 1) as u32).wrapping_mul(2_654_435_761) >> 8;
+            (hash as usize % span) as u32 + 3
+        })
+        .collect()
+}
+
+fn written(batch: &Batch<'_>) -> usize {
+    batch.written().iter().map(|one| one.ids.len()).sum()
+}
+
+fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3
+}
+
+/// What the engine has counted since it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counters {
+    /// Kernels started.
+    pub dispatches: u64,
+    /// Bytes the kernels read and wrote.
+    pub bytes: u64,
+    /// Most bytes held on the device at one time.
+    pub peak_bytes: u64,
+}
+
+/// A hook: the engine counts nothing yet. In a browser the bench's page counts dispatches and buffers itself.
+pub fn counters() -> Option<Counters> {
+    None
+}
+
+#[cfg(all(test, not(target_arch = "wasm32"), feature = "cpu", feature = "desk"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::kernels::{self, Choice};
+
+    fn fixture() -> Model {
+        let opened = pollster::block_on(kernels::open(Choice::Cpu)).unwrap();
+        let folder =
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tiny-llama-1m");
+        Model::from_folder(&folder, &opened.device).unwrap()
+    }
+
+    fn passes(name: &str, repeats: Repeats) -> Vec<Sample> {
+        let model = fixture();
+        let measured = measure(&model, Measure::parse(name).unwrap(), repeats);
+        pollster::block_on(measured).unwrap()
+    }
+
+    const TWICE: Repeats = Repeats {
+        warmup: 1,
+        samples: 1,
+        budget_ms: f64::MAX,
+    };
+
+    #[test]
+    fn every_measure_does_the_work_it_says() {
+        assert_eq!(passes("prefill", TWICE)[1].work, PREFILL_TOKENS);
+        let decoded = passes("decode-2", TWICE)[1];
+        assert!(decoded.work > 0 && decoded.work <= 2 * DECODE_TOKENS);
+        let written = passes("instances", TWICE)[1];
+        assert_eq!(written.work, INSTANCES);
+        assert!(written.tokens > 0 && written.tokens <= INSTANCES * INSTANCE_TOKENS);
+        assert_eq!(passes("dpo-step", TWICE), []);
+    }
+
+    #[test]
+    fn a_training_step_learns_from_the_one_before() {
+        let steps = passes("sft-step", TWICE);
+        assert!(steps[1].loss < steps[0].loss, "{steps:?}");
+    }
+
+    #[test]
+    fn a_spent_budget_leaves_the_warm_up_and_one_sample() {
+        let repeats = Repeats {
+            warmup: 2,
+            samples: 5,
+            budget_ms: 0.0,
+        };
+        assert_eq!(passes("prefill", repeats).len(), 3);
+    }
+
+    #[test]
+    fn measures_are_known_by_name_and_others_are_refused() {
+        assert_eq!(
+            Measure::parse("decode-64").unwrap(),
+            Measure::Decode { batch: 64 }
+        );
+        for name in ["decode-0", "decode-", "decode", "", "prefill "] {
+            assert!(Measure::parse(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn prompts_follow_the_rule_that_the_other_systems_follow() {
+        let model = fixture();
+        // As `tokens` of www/bench/src/work.ts gives them.
+        assert_eq!(tokens(&model, 1, 3), [701, 1441, 100]);
+        assert_ne!(tokens(&model, 0, 1), tokens(&model, 1, 1));
+    }
+}

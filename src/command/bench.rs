@@ -1,0 +1,133 @@
+//! `bench`: timing a model at the desk.
+
+use std::time::Instant;
+
+use seedbed::Error;
+use seedbed::bench::{self, Measure, Repeats, Sample};
+use seedbed::kernels::Opened;
+use seedbed::model::Model;
+use serde_json::{Value, json};
+
+use super::{ModelArguments, print};
+
+/// Loading is no work on a loaded model, so it is measured here.
+const LOAD: &str = "load";
+
+/// Time a model: reading, decoding, writing instances, training.
+#[derive(Debug, clap::Args)]
+pub struct Bench {
+    #[command(flatten)]
+    model: ModelArguments,
+    /// What to time: load, prefill, decode-N for N sequences at once, instances, sft-step, dpo-step.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "load,prefill,decode-1,decode-8,decode-64,instances,sft-step,dpo-step"
+    )]
+    only: Vec<String>,
+    /// Passes that count.
+    #[arg(long, default_value_t = 5)]
+    samples: usize,
+    /// Passes before those that count.
+    #[arg(long, default_value_t = 1)]
+    warmup: usize,
+    /// Seconds after which a measure begins no further pass.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0)]
+    budget: f64,
+    /// Print one object with every pass.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Bench {
+    /// Does it.
+    pub async fn run(self) -> Result<(), Error> {
+        let repeats = Repeats {
+            warmup: self.warmup,
+            samples: self.samples.max(1),
+            budget_ms: self.budget * 1e3,
+        };
+        // A wrong name is said now, and not after minutes of measuring.
+        for name in self.only.iter().filter(|name| *name != LOAD) {
+            Measure::parse(name)?;
+        }
+        let (model, opened) = self.model.open().await?;
+        let mut measures = serde_json::Map::new();
+        for name in &self.only {
+            let before = bench::counters();
+            let passes = match name.as_str() {
+                LOAD => self.load(&opened, repeats)?,
+                name => bench::measure(&model, Measure::parse(name)?, repeats).await?,
+            };
+            if !self.json {
+                println!("{}", line(name, &passes, repeats));
+            }
+            let measured = json!({
+                "warmup": repeats.warmup,
+                "passes": passes.iter().map(object).collect::<Vec<_>>(),
+                "counters": counted(before, &passes),
+            });
+            measures.insert(name.clone(), measured);
+        }
+        if self.json {
+            return print(&json!({
+                "device": opened.kind.name(),
+                "device_name": opened.name,
+                "model": model.name,
+                "parameters": model.decoder.config().parameters(),
+                "measures": measures,
+            }));
+        }
+        Ok(())
+    }
+
+    /// Reads and places the model anew, in place of the passes of the library.
+    fn load(&self, opened: &Opened, repeats: Repeats) -> Result<Vec<Sample>, Error> {
+        let begin = Instant::now();
+        let mut passes = Vec::new();
+        while passes.len() < repeats.warmup + repeats.samples {
+            if passes.len() > repeats.warmup
+                && begin.elapsed().as_secs_f64() * 1e3 > repeats.budget_ms
+            {
+                break;
+            }
+            let start = Instant::now();
+            Model::from_folder(&self.model.model, &opened.device)?;
+            passes.push(Sample {
+                ms: start.elapsed().as_secs_f64() * 1e3,
+                work: 1,
+                tokens: 0,
+                loss: None,
+            });
+        }
+        Ok(passes)
+    }
+}
+
+fn object(pass: &Sample) -> Value {
+    json!({"ms": pass.ms, "work": pass.work, "tokens": pass.tokens, "loss": pass.loss})
+}
+
+/// What all passes together cost a token, as far as the engine counts it.
+fn counted(before: Option<bench::Counters>, passes: &[Sample]) -> Value {
+    let (Some(before), Some(after)) = (before, bench::counters()) else {
+        return Value::Null;
+    };
+    let tokens: usize = passes.iter().map(|pass| pass.tokens).sum();
+    let each = |before: u64, after: u64| (after - before) as f64 / tokens.max(1) as f64;
+    json!({
+        "dispatches_per_token": each(before.dispatches, after.dispatches),
+        "bytes_per_token": each(before.bytes, after.bytes),
+        "peak_bytes": after.peak_bytes,
+    })
+}
+
+/// For a person: the middle pass.
+fn line(name: &str, passes: &[Sample], repeats: Repeats) -> String {
+    let mut counted: Vec<&Sample> = passes.iter().skip(repeats.warmup).collect();
+    counted.sort_by(|a, b| a.ms.total_cmp(&b.ms));
+    match counted.get(counted.len() / 2) {
+        Some(pass) => format!("{name:12}{:12.2} ms for {} tokens", pass.ms, pass.tokens),
+        None => format!("{name:12}           – not in this version"),
+    }
+}
