@@ -9,7 +9,9 @@ use web_time::Instant;
 use crate::Error;
 use crate::generate::{Batch, Sampling};
 use crate::model::{Adapter, LoraConfig, Model};
-use crate::train::{AdamWConfig, Row, Schedule, Trainer, TrainerConfig};
+use crate::train::{
+    AdamWConfig, DpoLossConfig, DpoTrainer, Pair, Reference, Row, Schedule, Trainer, TrainerConfig,
+};
 
 /// Tokens of the prompt that is read.
 pub const PREFILL_TOKENS: usize = 256;
@@ -44,7 +46,8 @@ pub enum Measure {
     Instances,
     /// One LoRA step (rank 8, AdamW) on [`TRAIN_ROWS`] × [`TRAIN_TOKENS`] tokens.
     SftStep,
-    /// One DPO step on as many tokens. A hook: there is no such step yet, and it gives no samples.
+    /// One DPO step on as many tokens: half as many pairs as [`TRAIN_ROWS`], the reference's part left out, which is
+    /// computed once for a whole run.
     DpoStep,
 }
 
@@ -107,7 +110,7 @@ pub async fn measure(
 ) -> Result<Vec<Sample>, Error> {
     let begin = Instant::now();
     let mut samples = Vec::new();
-    let mut trainer = None;
+    let (mut trainer, mut preferences) = (None, None);
     for pass in 0..repeats.warmup + repeats.samples {
         if pass > repeats.warmup && milliseconds(begin) > repeats.budget_ms {
             break;
@@ -123,7 +126,13 @@ pub async fn measure(
                 };
                 sft_step(trainer, model).await?
             }
-            Measure::DpoStep => break,
+            Measure::DpoStep => {
+                let trainer = match &mut preferences {
+                    Some(trainer) => trainer,
+                    none => none.insert(new_dpo_trainer(model)?),
+                };
+                dpo_step(trainer, model).await?
+            }
         });
     }
     Ok(samples)
@@ -132,7 +141,8 @@ pub async fn measure(
 async fn prefill(model: &Model) -> Result<Sample, Error> {
     let prompts = [tokens(model, 0, PREFILL_TOKENS)];
     let begin = Instant::now();
-    Batch::start(model, None, &prompts, 1, Sampling::GREEDY, 0).await?;
+    let mut reading = Batch::start(model, None, &prompts, 1, Sampling::GREEDY, 0)?;
+    reading.step().await?;
     Ok(Sample {
         ms: milliseconds(begin),
         work: PREFILL_TOKENS,
@@ -145,9 +155,11 @@ async fn decode(model: &Model, batch: usize) -> Result<Sample, Error> {
     let prompts: Vec<Vec<u32>> = (0..batch)
         .map(|row| tokens(model, row, DECODE_TOKENS))
         .collect();
-    // One more than is timed: the scores of the first come from reading the prompt.
+    // One more than is timed: the first is drawn where the prompt is read.
     let limit = DECODE_TOKENS + 1;
-    let mut decoding = Batch::start(model, None, &prompts, limit, Sampling::GREEDY, 0).await?;
+    let mut decoding = Batch::start(model, None, &prompts, limit, Sampling::GREEDY, 0)?;
+    decoding.step().await?;
+    decoding.settle().await?;
     let begin = Instant::now();
     while !decoding.is_done() {
         decoding.step().await?;
@@ -174,7 +186,7 @@ async fn instances(model: &Model) -> Result<Sample, Error> {
         top_p: 0.95,
     };
     let begin = Instant::now();
-    let mut decoding = Batch::start(model, None, &prompts, INSTANCE_TOKENS, sampling, 1).await?;
+    let mut decoding = Batch::start(model, None, &prompts, INSTANCE_TOKENS, sampling, 1)?;
     while !decoding.is_done() {
         decoding.step().await?;
     }
@@ -186,7 +198,7 @@ async fn instances(model: &Model) -> Result<Sample, Error> {
     })
 }
 
-fn new_trainer(model: &Model) -> Result<Trainer<'_>, Error> {
+fn fresh(model: &Model) -> Result<(Adapter, TrainerConfig), Error> {
     let adapter = Adapter::new(
         LoraConfig::new(8, 16.0, None),
         model.decoder.config(),
@@ -197,16 +209,58 @@ fn new_trainer(model: &Model) -> Result<Trainer<'_>, Error> {
         schedule: Schedule::constant(1e-3),
         optimiser: AdamWConfig::default(),
     };
+    Ok((adapter, config))
+}
+
+fn new_trainer(model: &Model) -> Result<Trainer<'_>, Error> {
+    let (adapter, config) = fresh(model)?;
     Ok(Trainer::new(model, adapter, config))
 }
 
-async fn sft_step(trainer: &mut Trainer<'_>, model: &Model) -> Result<Sample, Error> {
-    let rows: Vec<Row> = (0..TRAIN_ROWS)
-        .map(|row| Row {
-            ids: tokens(model, row, TRAIN_TOKENS),
-            answer: TRAIN_PROMPT,
+fn new_dpo_trainer(model: &Model) -> Result<DpoTrainer<'_>, Error> {
+    let (adapter, config) = fresh(model)?;
+    Ok(DpoTrainer::new(
+        model,
+        adapter,
+        config,
+        DpoLossConfig::default(),
+    ))
+}
+
+fn train_row(model: &Model, row: usize) -> Row {
+    Row {
+        ids: tokens(model, row, TRAIN_TOKENS),
+        answer: TRAIN_PROMPT,
+    }
+}
+
+async fn dpo_step(trainer: &mut DpoTrainer<'_>, model: &Model) -> Result<Sample, Error> {
+    let pairs: Vec<Pair> = (0..TRAIN_ROWS / 2)
+        .map(|pair| Pair {
+            chosen: train_row(model, 2 * pair),
+            rejected: train_row(model, 2 * pair + 1),
         })
         .collect();
+    // What the reference thinks changes no arithmetic.
+    let references = vec![
+        Reference {
+            chosen: -100.0,
+            rejected: -100.0
+        };
+        pairs.len()
+    ];
+    let begin = Instant::now();
+    let metrics = trainer.step(&pairs, &references).await?;
+    Ok(Sample {
+        ms: milliseconds(begin),
+        work: 1,
+        tokens: TRAIN_ROWS * TRAIN_TOKENS,
+        loss: Some(metrics.loss),
+    })
+}
+
+async fn sft_step(trainer: &mut Trainer<'_>, model: &Model) -> Result<Sample, Error> {
+    let rows: Vec<Row> = (0..TRAIN_ROWS).map(|row| train_row(model, row)).collect();
     let begin = Instant::now();
     let metrics = trainer.step(&rows).await?;
     Ok(Sample {
@@ -287,7 +341,7 @@ mod tests {
         let written = passes("instances", TWICE)[1];
         assert_eq!(written.work, INSTANCES);
         assert!(written.tokens > 0 && written.tokens <= INSTANCES * INSTANCE_TOKENS);
-        assert_eq!(passes("dpo-step", TWICE), []);
+        assert_eq!(passes("dpo-step", TWICE).len(), 3);
     }
 
     #[test]

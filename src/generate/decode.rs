@@ -172,6 +172,15 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
+    /// Waits until all that was drawn is there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Device`] when the device does not answer.
+    pub async fn settle(&mut self) -> Result<(), Error> {
+        self.read().await
+    }
+
     /// Sends one step to the device.
     fn draw(&mut self) -> Result<(), Error> {
         let decoder = &self.model.decoder;

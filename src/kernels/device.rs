@@ -1,9 +1,22 @@
 //! Opening a device, asking whether it computes rightly, and reading results back.
 
+#[cfg(feature = "gpu")]
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 #[cfg(feature = "gpu")]
 use super::{Job, Place};
+
+/// Whether the GPU that was opened is played by the CPU.
+#[cfg(feature = "gpu")]
+static SOFTWARE: AtomicBool = AtomicBool::new(false);
+
+/// Whether the GPU is played by the CPU: kernels choose their tiles by it.
+#[cfg(feature = "gpu")]
+pub(super) fn is_software() -> bool {
+    SOFTWARE.load(Ordering::Relaxed)
+}
 
 /// Which device is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -154,6 +167,7 @@ async fn gpu() -> Result<Opened, DeviceError> {
         || ["swiftshader", "llvmpipe", "lavapipe", "software"]
             .iter()
             .any(|mark| name.to_lowercase().contains(mark));
+    SOFTWARE.store(software, Ordering::Relaxed);
     let opened = Opened {
         device,
         kind: Kind::Gpu,

@@ -1,4 +1,6 @@
 // C = alpha · A × B (+ C) for A by rows and B by columns (a weight's rows), k in whole fours: sums of dot products.
+//
+// Lines with $r stand there once for each row of a thread's tile, those with $q once for each four of its columns.
 
 @group(0) @binding(0) var<storage, {{ access }}> lhs: array<vec4<f32>>;
 {{ right }}
@@ -11,52 +13,37 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let m = info[0];
     let k = info[1] / 4u;
     let n = info[2];
-    let row = id.y * 4u;
-    let column = id.x * 4u;
+    let row = id.y * {{ tile_rows }}u;
+    let column = id.x * {{ tile_fours }}u * 4u;
     if (column >= n || row >= m) {
         return;
     }
-    let left = info[3] / 4u;
-    let right = info[4] / 4u;
-    let left_step = info[6] / 4u;
-    let right_step = info[7] / 4u;
-    // Rows and columns past the last are read from the last and thrown away.
+    // What lies past the last row or column is read from the last and thrown away.
     let last_row = m - 1u;
-    let last_column = n - 1u;
-    let left0 = left + row * left_step;
-    let left1 = left + min(row + 1u, last_row) * left_step;
-    let left2 = left + min(row + 2u, last_row) * left_step;
-    let left3 = left + min(row + 3u, last_row) * left_step;
-    let right0 = right + column * right_step;
-    let right1 = right + min(column + 1u, last_column) * right_step;
-    let right2 = right + min(column + 2u, last_column) * right_step;
-    let right3 = right + min(column + 3u, last_column) * right_step;
-    var sum0 = vec4<f32>(0.0);
-    var sum1 = vec4<f32>(0.0);
-    var sum2 = vec4<f32>(0.0);
-    var sum3 = vec4<f32>(0.0);
+    let last = n - 1u;
+    let left = info[3] / 4u;
+    let left_step = info[6] / 4u;
+    let left$r = left + min(row + $ru, last_row) * left_step;
+    let right = info[4] / 4u;
+    let step = info[7] / 4u;
+    let right$q_0 = right + min(column + 4u * $qu, last) * step;
+    let right$q_1 = right + min(column + 4u * $qu + 1u, last) * step;
+    let right$q_2 = right + min(column + 4u * $qu + 2u, last) * step;
+    let right$q_3 = right + min(column + 4u * $qu + 3u, last) * step;
+    var sum$r_$q = vec4<f32>(0.0);
     for (var i = 0u; i < k; i++) {
-        let b0 = right_four(right0 + i);
-        let b1 = right_four(right1 + i);
-        let b2 = right_four(right2 + i);
-        let b3 = right_four(right3 + i);
-        let a0 = lhs[left0 + i];
-        sum0 += vec4<f32>(dot(a0, b0), dot(a0, b1), dot(a0, b2), dot(a0, b3));
-        let a1 = lhs[left1 + i];
-        sum1 += vec4<f32>(dot(a1, b0), dot(a1, b1), dot(a1, b2), dot(a1, b3));
-        let a2 = lhs[left2 + i];
-        sum2 += vec4<f32>(dot(a2, b0), dot(a2, b1), dot(a2, b2), dot(a2, b3));
-        let a3 = lhs[left3 + i];
-        sum3 += vec4<f32>(dot(a3, b0), dot(a3, b1), dot(a3, b2), dot(a3, b3));
+        let b$q_0 = right_four(right$q_0 + i);
+        let b$q_1 = right_four(right$q_1 + i);
+        let b$q_2 = right_four(right$q_2 + i);
+        let b$q_3 = right_four(right$q_3 + i);
+        let a$r = lhs[left$r + i];
+        sum$r_$q += vec4<f32>(dot(a$r, b$q_0), dot(a$r, b$q_1), dot(a$r, b$q_2), dot(a$r, b$q_3));
     }
-    write(row, column, sum0);
-    write(row + 1u, column, sum1);
-    write(row + 2u, column, sum2);
-    write(row + 3u, column, sum3);
+    write(row + $ru, column + 4u * $qu, sum$r_$q);
 }
 
 fn write(row: u32, column: u32, sum: vec4<f32>) {
-    if (row >= info[0]) {
+    if (row >= info[0] || column >= info[2]) {
         return;
     }
     let at = info[5] + row * info[8] + column;
