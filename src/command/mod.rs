@@ -56,8 +56,8 @@ enum DeviceChoice {
 /// Which model, and where it runs.
 #[derive(Debug, clap::Args)]
 struct ModelArguments {
-    /// Folder of a model in the hub's layout: config.json, tokenizer.json, model.safetensors.
-    #[arg(long, value_name = "DIR", default_value = "models/seedbed-3m")]
+    /// Folder of a model in the hub's layout, or a GGUF file.
+    #[arg(long, value_name = "PATH", default_value = "models/seedbed-3m")]
     model: PathBuf,
     /// Where to compute.
     #[arg(long, value_enum, default_value_t)]
@@ -75,7 +75,7 @@ impl ModelArguments {
         if let Some(notice) = &opened.notice {
             eprintln!("{notice}");
         }
-        let model = Model::from_folder(&self.model, &opened.device)?;
+        let model = Model::open(&self.model, &opened.device)?;
         Ok((model, opened))
     }
 }

@@ -1,8 +1,11 @@
 //! Text to token ids and back, and the ChatML frame around turns of a conversation.
 
+mod gguf;
+
 use tokenizers::Tokenizer;
 
-use super::ModelError;
+use super::weights::{Gguf, GgufError};
+use super::{Config, ModelError};
 
 /// Who speaks in a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,11 +40,14 @@ pub struct Vocabulary {
     size: usize,
     start: Option<u32>,
     end: Option<u32>,
+    begin: Option<u32>,
     newline: Vec<u32>,
 }
 
 const START: &str = "<|im_start|>";
 const END: &str = "<|im_end|>";
+/// What ends a turn in other families' frames: Gemma's, Llama 3's.
+const OTHER_ENDS: [&str; 2] = ["<end_of_turn>", "<|eot_id|>"];
 
 impl Vocabulary {
     /// Reads a `tokenizer.json`.
@@ -50,11 +56,33 @@ impl Vocabulary {
     ///
     /// [`ModelError::Tokenizer`] when it is not one.
     pub fn from_json(bytes: &[u8]) -> Result<Self, ModelError> {
-        let mut tokenizer = Tokenizer::from_bytes(bytes).map_err(|error| {
+        let tokenizer = Tokenizer::from_bytes(bytes).map_err(|error| {
             ModelError::Tokenizer(format!(
                 "{error}; take the file from the model's own folder"
             ))
         })?;
+        Self::new(tokenizer)
+    }
+
+    /// Reads the tokenizer in the metadata of a GGUF file.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Gguf`] when there is none, it is of a kind that is not read, or it is broken.
+    pub fn from_gguf(file: &Gguf<'_>) -> Result<Self, ModelError> {
+        let described = gguf::read(file)?;
+        let tokenizer = Tokenizer::from_bytes(described.json)
+            .map_err(|error| GgufError::Tokenizer(format!("is broken: {error}")))?;
+        let mut vocabulary = Self::new(tokenizer)?;
+        let id =
+            |text: Option<String>| text.and_then(|text| vocabulary.tokenizer.token_to_id(&text));
+        let (begin, end) = (id(described.bos), id(described.eos));
+        vocabulary.begin = begin;
+        vocabulary.end = vocabulary.end.or(end);
+        Ok(vocabulary)
+    }
+
+    fn new(mut tokenizer: Tokenizer) -> Result<Self, ModelError> {
         // Lengths are the caller's affair: a limit kept in the file would cut prompts in silence.
         tokenizer.with_padding(None);
         tokenizer
@@ -65,7 +93,10 @@ impl Vocabulary {
         let size = tokenizer.get_vocab_size(true);
         let mut vocabulary = Self {
             start: tokenizer.token_to_id(START),
-            end: tokenizer.token_to_id(END),
+            end: std::iter::once(END)
+                .chain(OTHER_ENDS)
+                .find_map(|end| tokenizer.token_to_id(end)),
+            begin: None,
             size,
             tokenizer,
             newline: Vec::new(),
@@ -79,9 +110,20 @@ impl Vocabulary {
         self.size
     }
 
-    /// The id that ends an assistant's turn: `<|im_end|>` where there is one.
+    /// The id that ends an assistant's turn: `<|im_end|>` or another family's marker where there is one, else what
+    /// the model says ends a text.
     pub fn end(&self) -> Option<u32> {
         self.end
+    }
+
+    /// The id that every text begins with, for models trained so; [`Vocabulary::encode`] leaves it out.
+    pub fn begin(&self) -> Option<u32> {
+        self.begin
+    }
+
+    /// Takes what ends a text from the model's configuration, where no marker of its own ends a turn.
+    pub(super) fn ends_as(&mut self, config: &Config) {
+        self.end = self.end.or(config.eos.last().copied());
     }
 
     /// Token ids of a text, without markers.

@@ -1,0 +1,77 @@
+//! A whole model out of a GGUF file computes what transformers computes of the same weights.
+#![cfg(all(not(target_arch = "wasm32"), feature = "cpu"))]
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+use seedbed::generate::{Batch, Sampling};
+use seedbed::kernels::{Choice, open};
+use seedbed::model::Model;
+use serde_json::Value;
+
+const FOLDER: &str = "tests/fixtures/tiny-llama-1m";
+
+fn json(file: &str) -> Value {
+    serde_json::from_slice(&std::fs::read(format!("{FOLDER}/{file}")).unwrap()).unwrap()
+}
+
+fn ids(value: &Value) -> Vec<u32> {
+    value
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|id| id.as_u64().unwrap() as u32)
+        .collect()
+}
+
+fn model() -> Model {
+    let opened = pollster::block_on(open(Choice::Cpu)).unwrap();
+    Model::open(
+        Path::new(&format!("{FOLDER}/gguf/model-q4_0.gguf")),
+        &opened.device,
+    )
+    .unwrap()
+}
+
+#[test]
+fn greedy_tokens_of_a_quantised_file_equal_those_of_transformers() {
+    let expected = &json("gguf/model-q4_0.expected.json")["greedy"];
+    let wanted = ids(&expected["new_ids"]);
+    let model = model();
+    let prompt = ids(&expected["prompt_ids"]);
+    pollster::block_on(async {
+        let mut batch = Batch::start(&model, None, &[prompt], wanted.len(), Sampling::GREEDY, 1)
+            .await
+            .unwrap();
+        while !batch.is_done() {
+            batch.step().await.unwrap();
+        }
+        let found = &batch.written()[0].ids;
+        assert_eq!(found[..], wanted[..found.len()]);
+        assert!(found.len() >= 32, "{}", found.len());
+    });
+}
+
+#[test]
+fn the_tokenizer_of_the_file_is_that_of_the_hub() {
+    let of_file = model().vocabulary;
+    let of_hub = seedbed::model::Vocabulary::from_json(
+        &std::fs::read(format!("{FOLDER}/tokenizer.json")).unwrap(),
+    )
+    .unwrap();
+    assert_eq!(of_file.size(), of_hub.size());
+    for text in [
+        "Hello world",
+        "x = 12 34\n\n\n    return  a  1",
+        "naïve 日本 🙂",
+        "<|im_end|> here",
+        " '’s don't",
+        "",
+    ] {
+        assert_eq!(
+            of_file.encode(text).unwrap(),
+            of_hub.encode(text).unwrap(),
+            "{text:?}"
+        );
+    }
+}
