@@ -6,7 +6,7 @@ use std::path::Path;
 
 use seedbed::generate::{Batch, Sampling};
 use seedbed::kernels::{Choice, open};
-use seedbed::model::Model;
+use seedbed::model::{Config, Gguf, Model, Weights};
 use serde_json::Value;
 
 const FOLDER: &str = "tests/fixtures/tiny-llama-1m";
@@ -73,5 +73,42 @@ fn the_tokenizer_of_the_file_is_that_of_the_hub() {
             of_hub.encode(text).unwrap(),
             "{text:?}"
         );
+    }
+}
+
+/// The names and changes of llama.cpp undone, family by family.
+#[test]
+fn tensors_of_a_family_are_those_of_the_hub() {
+    for family in ["qwen2", "gemma3"] {
+        let folder = format!("tests/fixtures/tiny-{family}");
+        let read = |file: &str| std::fs::read(format!("{folder}/{file}")).unwrap();
+        let (bytes, hub) = (read("model.gguf"), read("model.safetensors"));
+        let file = Gguf::parse(&bytes).unwrap();
+        let (found, expected) = (file.weights().unwrap(), Weights::parse(&hub).unwrap());
+        assert_eq!(found.names().len(), expected.names().len());
+        for name in expected.names() {
+            let shape = expected.shape(name).unwrap();
+            let pairs = found
+                .values(name, &shape)
+                .unwrap()
+                .into_iter()
+                .zip(expected.values(name, &shape).unwrap());
+            let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            // Gemma's norms had one added, which costs their last bits.
+            assert!(worst <= 1e-6, "{family} {name} {worst}");
+        }
+        let (of_file, of_hub) = (
+            Config::from_gguf(&file).unwrap(),
+            Config::from_json(&read("config.json")).unwrap(),
+        );
+        assert_eq!(of_file.parameters(), of_hub.parameters());
+        if family == "gemma3" {
+            assert_eq!(of_file.layer_window, of_hub.layer_window);
+            assert_eq!(
+                (of_file.ropes, of_file.layer_rope),
+                (of_hub.ropes, of_hub.layer_rope)
+            );
+            assert_eq!(of_file.embedding_scale, of_hub.embedding_scale);
+        }
     }
 }

@@ -47,7 +47,7 @@ pub(super) struct File {
 }
 
 /// More layers than any model has; beyond it a count is an attack or a mistake.
-const MOST_LAYERS: usize = 4096;
+pub(super) const MOST_LAYERS: usize = 4096;
 
 impl File {
     fn family(&self) -> Result<Family, ModelError> {

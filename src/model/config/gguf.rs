@@ -2,7 +2,7 @@
 
 use super::file::File;
 use super::{Config, Family, ModelError, RopeScaling};
-use crate::model::weights::{Gguf, GgufError};
+use crate::model::weights::{Gguf, GgufError, Value};
 
 impl Config {
     /// Reads and checks the shape that a GGUF file's metadata states.
@@ -68,6 +68,7 @@ fn read(file: &Gguf<'_>) -> Result<File, GgufError> {
         (Some(hidden), Some(heads)) if layers == Some(DEEPEST_GEMMA) => hidden.checked_div(heads),
         _ => head,
     };
+    let (pattern, types) = windows(file, &key("attention.sliding_window_pattern"))?;
     let mut stops = Vec::new();
     for part in ["eos", "eot"] {
         stops.extend(file.count(&format!("tokenizer.ggml.{part}_token_id"))?);
@@ -91,9 +92,29 @@ fn read(file: &Gguf<'_>) -> Result<File, GgufError> {
         query_pre_attn_scalar: scalar.map(|scalar| scalar as f64),
         // llama.cpp keeps a window for Gemma alone.
         sliding_window: count("attention.sliding_window")?,
+        sliding_window_pattern: pattern,
+        layer_types: types,
         eos_token_id: Some(stops.into()),
         ..File::default()
     })
+}
+
+/// Which layers see a window: every how manieth sees everything, or a flag for each.
+fn windows(file: &Gguf<'_>, key: &str) -> Result<(Option<usize>, Option<Vec<String>>), GgufError> {
+    let Some(Value::Array(flags)) = file.get(key) else {
+        let count = file.count(key)?;
+        return Ok((count.and_then(|count| usize::try_from(count).ok()), None));
+    };
+    let kinds: Result<_, _> = flags
+        .values("attention.sliding_window_pattern")
+        // One more than any model has is enough to be refused.
+        .take(super::file::MOST_LAYERS + 1)
+        .map(|flag| match flag? {
+            Value::Bool(true) => Ok("sliding_attention".into()),
+            _ => Ok("full_attention".into()),
+        })
+        .collect();
+    Ok((None, Some(kinds?)))
 }
 
 fn scaling(file: &Gguf<'_>, name: &str) -> Result<Option<RopeScaling>, GgufError> {
