@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use seedbed::generate::{Batch, Sampling};
 use seedbed::kernels::{Choice, open};
-use seedbed::model::{Gguf, Model, Vocabulary};
+use seedbed::model::{Gguf, Model, Role, Turn, Vocabulary};
 use serde_json::Value;
 
 /// The file, or nothing with a line that says how to get it.
@@ -98,5 +98,19 @@ fn greedy_tokens_of_five_prompts_equal_those_of_transformers() {
         let end = model.vocabulary.end().unwrap();
         let wanted: Vec<u32> = wanted.into_iter().filter(|id| *id != end).collect();
         assert_eq!(found, wanted, "{}", case["prompt"]);
+    }
+}
+
+#[test]
+fn prompts_in_the_models_own_frame_equal_those_of_transformers() {
+    let Some(path) = file() else { return };
+    let bytes = std::fs::read(path).unwrap();
+    let vocabulary = Vocabulary::from_gguf(&Gguf::parse(&bytes).unwrap()).unwrap();
+    for case in expected()["prompts"].as_array().unwrap() {
+        let turn = Turn {
+            role: Role::User,
+            content: case["prompt"].as_str().unwrap().into(),
+        };
+        assert_eq!(vocabulary.prompt(&[turn]).unwrap(), ids(&case["ids"]));
     }
 }

@@ -27,6 +27,9 @@ pub enum ModelError {
     /// `tokenizer.json` is broken or does not belong to the model.
     #[error("tokenizer.json: {0}")]
     Tokenizer(String),
+    /// A chat template that cannot be read, or refuses the conversation.
+    #[error("chat template: {0}")]
+    Template(String),
     /// The safetensors file is broken: truncated, overlapping, too large a header.
     #[error("safetensors: {0}; download the file again, it may be cut short")]
     Safetensors(String),

@@ -43,7 +43,12 @@ impl Model {
         if generation.exists() {
             config = config.with_generation(&read(&generation)?)?;
         }
-        let vocabulary = Vocabulary::from_json(&read(&folder.join("tokenizer.json"))?)?;
+        let mut vocabulary = Vocabulary::from_json(&read(&folder.join("tokenizer.json"))?)?;
+        let chats = folder.join("tokenizer_config.json");
+        if chats.exists() {
+            let template = fs::read_to_string(folder.join("chat_template.jinja")).ok();
+            vocabulary = vocabulary.with_tokenizer_config(&read(&chats)?, template.as_deref())?;
+        }
         let single = folder.join("model.safetensors");
         let list = folder.join("model.safetensors.index.json");
         if single.exists() || !list.exists() {

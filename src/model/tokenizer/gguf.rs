@@ -10,8 +10,10 @@ use crate::model::weights::{Array, Gguf, GgufError, Value};
 pub(super) struct Description {
     /// A `tokenizer.json`.
     pub json: String,
-    /// The text that every sequence begins with, when the model was trained so.
+    /// The text of the token that begins a sequence.
     pub bos: Option<String>,
+    /// Whether the model was trained on texts that begin with it.
+    pub begins: bool,
     /// The text of the token that ends a sequence.
     pub eos: Option<String>,
 }
@@ -63,7 +65,8 @@ pub(super) fn read(file: &Gguf<'_>) -> Result<Description, GgufError> {
     });
     Ok(Description {
         json: whole.to_string(),
-        bos: token("bos")?.filter(|_| begins),
+        bos: token("bos")?,
+        begins,
         eos: token("eos")?,
     })
 }

@@ -1,6 +1,9 @@
-//! Text to token ids and back, and the ChatML frame around turns of a conversation.
+//! Text to token ids and back, and the frame around turns of a conversation.
 
+mod frame;
 mod gguf;
+#[cfg(feature = "template")]
+mod template;
 
 use tokenizers::Tokenizer;
 
@@ -10,6 +13,8 @@ use super::{Config, ModelError};
 /// Who speaks in a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
+    /// Who says beforehand what the model is to be; some models refuse it.
+    System,
     /// The one who asks.
     User,
     /// The model.
@@ -19,6 +24,7 @@ pub enum Role {
 impl Role {
     fn name(self) -> &'static str {
         match self {
+            Self::System => "system",
             Self::User => "user",
             Self::Assistant => "assistant",
         }
@@ -42,6 +48,9 @@ pub struct Vocabulary {
     end: Option<u32>,
     begin: Option<u32>,
     newline: Vec<u32>,
+    /// The model's own frame, where it is another than the built-in one.
+    #[cfg(feature = "template")]
+    frame: Option<Box<frame::Frame>>,
 }
 
 const START: &str = "<|im_start|>";
@@ -74,12 +83,18 @@ impl Vocabulary {
         let tokenizer = Tokenizer::from_bytes(described.json)
             .map_err(|error| GgufError::Tokenizer(format!("is broken: {error}")))?;
         let mut vocabulary = Self::new(tokenizer)?;
-        let id =
-            |text: Option<String>| text.and_then(|text| vocabulary.tokenizer.token_to_id(&text));
-        let (begin, end) = (id(described.bos), id(described.eos));
+        let id = |text: &Option<String>| {
+            text.as_ref()
+                .and_then(|text| vocabulary.tokenizer.token_to_id(text))
+        };
+        let begin = id(&described.bos).filter(|_| described.begins);
+        let end = id(&described.eos);
         vocabulary.begin = begin;
         vocabulary.end = vocabulary.end.or(end);
-        Ok(vocabulary)
+        match file.text("tokenizer.chat_template")? {
+            Some(source) => vocabulary.with_chat_template(source, described.bos, described.eos),
+            None => Ok(vocabulary),
+        }
     }
 
     fn new(mut tokenizer: Tokenizer) -> Result<Self, ModelError> {
@@ -100,7 +115,12 @@ impl Vocabulary {
             size,
             tokenizer,
             newline: Vec::new(),
+            #[cfg(feature = "template")]
+            frame: None,
         };
+        // What the file's own post-processor puts before an empty text.
+        let empty = vocabulary.tokenizer.encode_fast("", true);
+        vocabulary.begin = empty.ok().and_then(|ids| ids.get_ids().first().copied());
         vocabulary.newline = vocabulary.encode("\n")?;
         Ok(vocabulary)
     }
@@ -151,15 +171,20 @@ impl Vocabulary {
             .map_err(|error| ModelError::Tokenizer(error.to_string()))
     }
 
-    /// Token ids of turns in the ChatML frame, followed by the opening of the assistant's turn.
+    /// Token ids of turns in the model's frame, followed by the opening of the assistant's turn.
     ///
+    /// The frame is the model's own ([`Vocabulary::with_chat_template`]), else ChatML:
     /// `<|im_start|>role\ncontent<|im_end|>\n` for each turn. A vocabulary without the markers gets plain lines
     /// `Role: content`.
     ///
     /// # Errors
     ///
-    /// As [`Vocabulary::encode`].
+    /// As [`Vocabulary::encode`]; [`ModelError::Template`] when the model's template refuses the turns.
     pub fn prompt(&self, turns: &[Turn]) -> Result<Vec<u32>, ModelError> {
+        #[cfg(feature = "template")]
+        if let Some(frame) = &self.frame {
+            return Ok(frame.ids(self, turns, true)?.0);
+        }
         let mut ids = Vec::new();
         for turn in turns {
             self.open(turn.role, &mut ids)?;
@@ -183,6 +208,30 @@ impl Vocabulary {
             None => ids.extend_from_slice(&self.newline),
         }
         Ok(ids)
+    }
+
+    /// Token ids of a whole conversation, and for each whether the model's template marks it as written by the model
+    /// (`generation` blocks); all unmarked when it has none. A token never reaches across such a border.
+    ///
+    /// # Errors
+    ///
+    /// As [`Vocabulary::prompt`].
+    #[cfg(feature = "template")]
+    pub fn conversation(&self, turns: &[Turn]) -> Result<(Vec<u32>, Vec<bool>), ModelError> {
+        if let Some(frame) = &self.frame {
+            return frame.ids(self, turns, false);
+        }
+        let (mut ids, mut own) = (Vec::new(), Vec::new());
+        for turn in turns {
+            self.open(turn.role, &mut ids)?;
+            own.resize(ids.len(), false);
+            ids.extend(self.encode(&turn.content)?);
+            ids.extend(self.end);
+            own.resize(ids.len(), turn.role == Role::Assistant);
+            ids.extend_from_slice(&self.newline);
+            own.resize(ids.len(), false);
+        }
+        Ok((ids, own))
     }
 
     fn open(&self, role: Role, ids: &mut Vec<u32>) -> Result<(), ModelError> {
