@@ -1,6 +1,7 @@
 //! The subcommands and their arguments, each declared once.
 
 mod ask;
+mod models;
 mod run;
 
 use std::path::PathBuf;
@@ -27,6 +28,10 @@ enum Part {
     Logits(ask::Logits),
     /// Continue a prompt.
     Generate(ask::Generate),
+    /// Fetch a model from the hub and keep it on this machine.
+    Pull(models::Pull),
+    /// List the models kept on this machine, or delete one.
+    Models(models::List),
 }
 
 impl Command {
@@ -37,6 +42,8 @@ impl Command {
             Part::Eval(eval) => eval.run().await,
             Part::Logits(logits) => logits.run().await,
             Part::Generate(generate) => generate.run().await,
+            Part::Pull(pull) => pull.run(),
+            Part::Models(models) => models.run(),
         }
     }
 }
@@ -56,7 +63,7 @@ enum DeviceChoice {
 /// Which model, and where it runs.
 #[derive(Debug, clap::Args)]
 struct ModelArguments {
-    /// Folder of a model in the hub's layout, or a GGUF file.
+    /// Folder of a model in the hub's layout, a GGUF file, or the name of a model that `seedbed pull` has fetched.
     #[arg(long, value_name = "PATH", default_value = "models/seedbed-3m")]
     model: PathBuf,
     /// Where to compute.
@@ -75,7 +82,7 @@ impl ModelArguments {
         if let Some(notice) = &opened.notice {
             eprintln!("{notice}");
         }
-        let model = Model::open(&self.model, &opened.device)?;
+        let model = Model::open(&models::place(&self.model)?, &opened.device)?;
         Ok((model, opened))
     }
 }

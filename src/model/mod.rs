@@ -7,6 +7,7 @@ mod decoder;
 mod error;
 #[cfg(not(target_arch = "wasm32"))]
 mod folder;
+mod source;
 mod tokenizer;
 mod weights;
 
@@ -15,6 +16,7 @@ pub use cache::Cache;
 pub use config::{Config, Family, Rope, RopeScaling};
 pub use decoder::{Decoder, Input, shared_prefix};
 pub use error::ModelError;
+pub use source::{Listing, Memory, Remote, Repository, SourceError};
 pub use tokenizer::{Role, Turn, Vocabulary};
 pub use weights::{Blocks, Gguf, GgufError, Index, Kind, Weights};
 
