@@ -266,7 +266,7 @@ impl File {
         let base = if gemma { 1e6 } else { 1e4 };
         let mut rope = Rope::scaled(theta(global, self.rope_theta, base)?, size, global, context)?;
         if let Some(factors) = &self.rope_factors {
-            if factors.len() != size / 2 || factors.iter().any(|factor| !(*factor > 0.0)) {
+            if factors.len() != size / 2 || !factors.iter().all(|factor| *factor > 0.0) {
                 return Err(ModelError::Config(format!(
                     "there are {} rotary factors where {} above zero are needed",
                     factors.len(),
