@@ -6,7 +6,7 @@ use std::path::Path;
 
 use seedbed::generate::{Batch, Sampling};
 use seedbed::kernels::{Choice, open};
-use seedbed::model::{Config, Gguf, Model, Weights};
+use seedbed::model::{Config, Gguf, Model, Vocabulary, Weights};
 use serde_json::Value;
 
 const FOLDER: &str = "tests/fixtures/tiny-llama-1m";
@@ -55,10 +55,8 @@ fn greedy_tokens_of_a_quantised_file_equal_those_of_transformers() {
 #[test]
 fn the_tokenizer_of_the_file_is_that_of_the_hub() {
     let of_file = model().vocabulary;
-    let of_hub = seedbed::model::Vocabulary::from_json(
-        &std::fs::read(format!("{FOLDER}/tokenizer.json")).unwrap(),
-    )
-    .unwrap();
+    let of_hub =
+        Vocabulary::from_json(&std::fs::read(format!("{FOLDER}/tokenizer.json")).unwrap()).unwrap();
     assert_eq!(of_file.size(), of_hub.size());
     for text in [
         "Hello world",
@@ -109,6 +107,30 @@ fn tensors_of_a_family_are_those_of_the_hub() {
                 (of_hub.ropes, of_hub.layer_rope)
             );
             assert_eq!(of_file.embedding_scale, of_hub.embedding_scale);
+        }
+    }
+}
+
+/// Every way of cutting text before merges, and SentencePiece with and without a space in front.
+#[test]
+fn tokenizers_out_of_metadata_give_the_ids_of_their_makers() {
+    let expected: Value =
+        serde_json::from_slice(&std::fs::read("tests/fixtures/gguf/tokenizers.json").unwrap())
+            .unwrap();
+    let texts = expected["texts"].as_array().unwrap();
+    for (name, tokenizer) in expected["tokenizers"].as_object().unwrap() {
+        let bytes = std::fs::read(format!("tests/fixtures/gguf/tokenizer-{name}.gguf")).unwrap();
+        let vocabulary = Vocabulary::from_gguf(&Gguf::parse(&bytes).unwrap()).unwrap();
+        let begin = tokenizer["begin"].as_u64().map(|id| id as u32);
+        assert_eq!(vocabulary.begin(), begin, "{name}");
+        for (text, wanted) in texts.iter().zip(tokenizer["ids"].as_array().unwrap()) {
+            let text = text.as_str().unwrap();
+            let found = vocabulary.encode(text).unwrap();
+            assert_eq!(found, ids(wanted), "{name} {text:?}");
+            // Qwen2 composes accents, so that its text comes back composed.
+            if name != "qwen2" && !name.starts_with("spm") {
+                assert_eq!(vocabulary.decode(&found).unwrap(), text, "{name}");
+            }
         }
     }
 }

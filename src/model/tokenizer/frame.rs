@@ -8,8 +8,8 @@ use serde_json::Value;
 #[cfg(feature = "template")]
 use super::template::{Rendered, Special, Template};
 #[cfg(feature = "template")]
-use super::{END, Role, START};
-use super::{ModelError, Turn, Vocabulary};
+use super::{END, Role, START, Turn};
+use super::{ModelError, Vocabulary};
 
 /// A template and the texts that it and the tokenizer treat as markers.
 #[cfg(feature = "template")]

@@ -366,6 +366,43 @@ fn a_key_of_another_type_is_named() {
     assert!(matches!(error, GgufError::KeyType { key, .. } if key == "general.architecture"));
 }
 
+/// What reading the tokenizer of a file says, with one of its texts replaced by another of the same length.
+fn of_tokenizer(text: &str, other: &str) -> ModelError {
+    assert_eq!(text.len(), other.len());
+    let at = TYPES
+        .windows(text.len())
+        .position(|window| window == text.as_bytes())
+        .unwrap();
+    let mut bytes = TYPES.to_vec();
+    bytes[at..at + other.len()].copy_from_slice(other.as_bytes());
+    match Vocabulary::from_gguf(&Gguf::parse(&bytes).unwrap()) {
+        Ok(_) => panic!("read all the same"),
+        Err(error) => error,
+    }
+}
+
+#[test]
+fn a_kind_of_tokenizer_that_is_not_read_is_named() {
+    assert!(of_tokenizer("gpt2", "bert").to_string().contains("`bert`"));
+}
+
+#[test]
+fn a_way_of_cutting_text_that_is_not_known_is_named() {
+    assert!(
+        of_tokenizer("smollm", "tekken")
+            .to_string()
+            .contains("`tekken`")
+    );
+}
+
+#[test]
+fn merges_of_what_is_no_token_are_refused() {
+    assert!(matches!(
+        of_tokenizer("hell o", "hell \u{1}"),
+        ModelError::Gguf(GgufError::Tokenizer(_))
+    ));
+}
+
 /// Everything that is ever asked of a file, whatever comes of it.
 fn ask_everything(bytes: &[u8]) {
     let Ok(file) = Gguf::parse(bytes) else { return };
