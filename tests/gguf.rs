@@ -134,3 +134,24 @@ fn tokenizers_out_of_metadata_give_the_ids_of_their_makers() {
         }
     }
 }
+
+#[test]
+fn a_family_that_the_decoder_does_not_compute_yet_is_refused_and_never_wrong() {
+    let opened = pollster::block_on(open(Choice::Cpu)).unwrap();
+    let bytes = std::fs::read("tests/fixtures/tiny-qwen2/model.gguf").unwrap();
+    let file = Gguf::parse(&bytes).unwrap();
+    let config = Config::from_gguf(&file).unwrap();
+    let vocabulary = std::fs::read("tests/fixtures/gguf/tokenizer-qwen2.gguf").unwrap();
+    let mut vocabulary_config = config.clone();
+    vocabulary_config.vocab_size = 600;
+    let vocabulary = Vocabulary::from_gguf(&Gguf::parse(&vocabulary).unwrap()).unwrap();
+    let weights = file.weights().unwrap();
+    let refused = Model::assemble("x", vocabulary_config, vocabulary, &weights, &opened.device);
+    assert!(
+        refused
+            .err()
+            .unwrap()
+            .to_string()
+            .contains("Qwen2ForCausalLM")
+    );
+}

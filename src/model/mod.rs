@@ -91,12 +91,27 @@ impl Model {
                 config.vocab_size
             )));
         }
+        Self::refuse_unready(&config)?;
         vocabulary.ends_as(&config);
         let decoder = Decoder::load(config, weights, device)?;
         Ok(Self {
             name: name.into(),
             decoder,
             vocabulary,
+        })
+    }
+
+    /// Families are described before the decoder computes them: until it does, a wrong answer must not look like one.
+    fn refuse_unready(config: &Config) -> Result<(), ModelError> {
+        let ready = config.family == Family::Llama
+            && config.gate == crate::kernels::Gate::Silu
+            && config.ropes.iter().all(|rope| rope.attention_factor == 1.0);
+        if ready {
+            return Ok(());
+        }
+        Err(ModelError::Architecture {
+            found: format!("{} (or its gate or its yarn)", config.family.names().0),
+            known: "LlamaForCausalLM".into(),
         })
     }
 }
