@@ -32,6 +32,10 @@ pub enum Error {
     #[cfg(not(target_arch = "wasm32"))]
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
+    /// Fetching or finding a model.
+    #[cfg(all(not(target_arch = "wasm32"), feature = "desk"))]
+    #[error(transparent)]
+    Pull(#[from] crate::store::models::PullError),
     /// A setting out of its range.
     #[error("{0}")]
     Setting(String),
@@ -53,6 +57,8 @@ impl Error {
             Self::Train(_) => "train",
             #[cfg(not(target_arch = "wasm32"))]
             Self::Store(_) => "storage",
+            #[cfg(all(not(target_arch = "wasm32"), feature = "desk"))]
+            Self::Pull(_) => "download",
             Self::Setting(_) => "bad_setting",
             Self::Cancelled => "cancelled",
         }

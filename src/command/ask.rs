@@ -117,7 +117,12 @@ impl Generate {
 
     fn prompt_ids(&self, model: &Model) -> Result<Vec<u32>, Error> {
         let ids = match &self.prompt {
-            Some(prompt) => model.vocabulary.encode(prompt)?,
+            // Models that were trained on texts with a beginning are lost without it.
+            Some(prompt) => {
+                let mut ids: Vec<u32> = model.vocabulary.begin().into_iter().collect();
+                ids.extend(model.vocabulary.encode(prompt)?);
+                ids
+            }
             None => self.ids.clone(),
         };
         if ids.is_empty() {

@@ -2,6 +2,7 @@
 
 mod ask;
 mod bench;
+mod models;
 mod run;
 
 use std::path::PathBuf;
@@ -30,6 +31,10 @@ enum Part {
     Generate(ask::Generate),
     /// Time a model: reading, decoding, writing instances, training.
     Bench(bench::Bench),
+    /// Fetch a model from the hub and keep it on this machine.
+    Pull(models::Pull),
+    /// List the models kept on this machine, or delete one.
+    Models(models::List),
 }
 
 impl Command {
@@ -41,6 +46,8 @@ impl Command {
             Part::Logits(logits) => logits.run().await,
             Part::Generate(generate) => generate.run().await,
             Part::Bench(bench) => bench.run().await,
+            Part::Pull(pull) => pull.run(),
+            Part::Models(models) => models.run(),
         }
     }
 }
@@ -60,8 +67,8 @@ enum DeviceChoice {
 /// Which model, and where it runs.
 #[derive(Debug, clap::Args)]
 struct ModelArguments {
-    /// Folder of a model in the hub's layout: config.json, tokenizer.json, model.safetensors.
-    #[arg(long, value_name = "DIR", default_value = "models/seedbed-3m")]
+    /// Folder of a model in the hub's layout, a GGUF file, or the name of a model that `seedbed pull` has fetched.
+    #[arg(long, value_name = "PATH", default_value = "models/seedbed-3m")]
     model: PathBuf,
     /// Where to compute.
     #[arg(long, value_enum, default_value_t)]
@@ -79,7 +86,7 @@ impl ModelArguments {
         if let Some(notice) = &opened.notice {
             eprintln!("{notice}");
         }
-        let model = Model::from_folder(&self.model, &opened.device)?;
+        let model = Model::open(&models::place(&self.model)?, &opened.device)?;
         Ok((model, opened))
     }
 }

@@ -27,15 +27,21 @@ pub enum ModelError {
     /// `tokenizer.json` is broken or does not belong to the model.
     #[error("tokenizer.json: {0}")]
     Tokenizer(String),
+    /// A chat template that cannot be read, or refuses the conversation.
+    #[error("chat template: {0}")]
+    Template(String),
     /// The safetensors file is broken: truncated, overlapping, too large a header.
     #[error("safetensors: {0}; download the file again, it may be cut short")]
     Safetensors(String),
+    /// A GGUF file that is broken or not supported.
+    #[error("gguf: {0}")]
+    Gguf(#[from] super::weights::GgufError),
     /// A tensor the configuration asks for is not in the file.
-    #[error("safetensors: tensor `{0}` is missing; the weights do not belong to this config.json")]
+    #[error("weights: tensor `{0}` is missing; the weights do not belong to this config.json")]
     TensorMissing(String),
     /// A tensor has another shape than the configuration says.
     #[error(
-        "safetensors: tensor `{name}` has shape {found:?} where config.json asks for {expected:?}; they are of different models"
+        "weights: tensor `{name}` has shape {found:?} where config.json asks for {expected:?}; they are of different models"
     )]
     Shape {
         /// The tensor.
@@ -46,7 +52,9 @@ pub enum ModelError {
         expected: Vec<usize>,
     },
     /// A tensor is stored in a type that is not read.
-    #[error("safetensors: tensor `{name}` is stored as {dtype}; F32, F16 and BF16 are read")]
+    #[error(
+        "weights: tensor `{name}` is stored as {dtype}; of safetensors F32, F16 and BF16 are read"
+    )]
     Dtype {
         /// The tensor.
         name: String,
@@ -55,7 +63,7 @@ pub enum ModelError {
     },
     /// A weight is not a finite number.
     #[error(
-        "safetensors: tensor `{0}` holds a value that is no finite number; download the file again"
+        "weights: tensor `{0}` holds a value that is no finite number; download the file again"
     )]
     NotFinite(String),
     /// An adapter that does not fit the model.

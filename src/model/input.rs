@@ -1,7 +1,5 @@
 //! What the decoder reads in one go: tokens of any number of sequences, one after the other, none of them padding.
 
-use super::Decoder;
-
 /// A run of slots, from the first to one past the last; empty where the first is not below the last.
 pub type Span = (usize, usize);
 
@@ -24,7 +22,7 @@ impl Input {
         Self::default()
     }
 
-    /// Adds a token. What it sees must hold its own slot too, and no slot twice.
+    /// Adds a token. What it sees must be in the order of positions, hold its own slot too (the last), and no slot twice.
     pub fn push(&mut self, id: u32, position: usize, slot: usize, sees: [Span; 3]) {
         self.ids.push(id);
         self.positions.push(position as u32);
@@ -69,6 +67,25 @@ impl Input {
         (input, starts)
     }
 
+    /// What the tokens see where they see their last `window` only, themselves counted. A token's runs are in the order of
+    /// their positions.
+    pub(super) fn spans_within(&self, window: usize) -> Vec<u32> {
+        let mut spans = self.spans.clone();
+        for token in spans.chunks_exact_mut(6) {
+            let seen: usize = token
+                .chunks_exact(2)
+                .map(|run| run[1].saturating_sub(run[0]) as usize)
+                .sum();
+            let mut past = seen.saturating_sub(window);
+            for run in token.chunks_exact_mut(2) {
+                let cut = past.min(run[1].saturating_sub(run[0]) as usize);
+                run[0] += cut as u32;
+                past -= cut;
+            }
+        }
+        spans
+    }
+
     /// Tokens.
     pub fn len(&self) -> usize {
         self.positions.len()
@@ -100,13 +117,6 @@ pub fn shared_prefix(sequences: &[Vec<u32>]) -> usize {
             .take_while(|(a, b)| a == b)
             .count()
     })
-}
-
-impl Decoder {
-    /// The most tokens a sequence may have.
-    pub fn context(&self) -> usize {
-        self.config().max_position_embeddings
-    }
 }
 
 #[cfg(test)]
@@ -143,5 +153,19 @@ mod tests {
         assert_eq!(sees(2), [0, 1, 2]);
         assert_eq!(sees(5), [0, 1, 2, 3, 4, 5]);
         assert_eq!(sees(6), [0, 1, 2, 3, 6]);
+    }
+
+    #[test]
+    fn within_a_window_a_token_sees_its_last_ones_only() {
+        let (input, _) = Input::sequences(&[vec![1, 2, 3, 4, 5, 6], vec![1, 2, 3, 4, 7]], 4);
+        let spans = input.spans_within(2);
+        let sees = |token: usize| -> Vec<u32> {
+            let runs = spans[token * 6..token * 6 + 6].chunks(2);
+            runs.flat_map(|run| run[0]..run[1]).collect()
+        };
+        assert_eq!(sees(0), [0]);
+        assert_eq!(sees(3), [2, 3]);
+        assert_eq!(sees(4), [3, 4]);
+        assert_eq!(sees(6), [3, 6]);
     }
 }

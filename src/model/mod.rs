@@ -5,18 +5,22 @@ mod cache;
 mod config;
 mod decoder;
 mod error;
+#[cfg(not(target_arch = "wasm32"))]
+mod folder;
 mod input;
+mod source;
 mod tokenizer;
 mod weights;
 
 pub use adapter::{Adapter, Factor, LoraConfig, Module};
 pub use cache::Cache;
-pub use config::{Config, RopeScaling};
+pub use config::{Config, Family, Rope, RopeScaling};
 pub use decoder::{Decoder, Pass};
 pub use error::ModelError;
 pub use input::{Input, NOTHING, Span, shared_prefix};
+pub use source::{Listing, Memory, Remote, Repository, SourceError};
 pub use tokenizer::{Role, Turn, Vocabulary};
-pub use weights::Weights;
+pub use weights::{Blocks, Gguf, GgufError, Index, Kind, Weights};
 
 use burn::tensor::Device;
 
@@ -49,6 +53,39 @@ impl Model {
     pub fn from_files(name: &str, files: &Files<'_>, device: &Device) -> Result<Self, ModelError> {
         let config = Config::from_json(files.config)?;
         let vocabulary = Vocabulary::from_json(files.tokenizer)?;
+        Self::assemble(
+            name,
+            config,
+            vocabulary,
+            &Weights::parse(files.weights)?,
+            device,
+        )
+    }
+
+    /// Builds a model on `device` from a GGUF file, which holds all of it.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Gguf`] when the file is broken or not supported, else as [`Model::from_files`].
+    pub fn from_gguf(name: &str, bytes: &[u8], device: &Device) -> Result<Self, ModelError> {
+        let file = Gguf::parse(bytes)?;
+        let config = Config::from_gguf(&file)?;
+        let vocabulary = Vocabulary::from_gguf(&file)?;
+        Self::assemble(name, config, vocabulary, &file.weights()?, device)
+    }
+
+    /// Puts the parts together, checked to be of one model.
+    ///
+    /// # Errors
+    ///
+    /// As [`Model::from_files`].
+    pub fn assemble(
+        name: &str,
+        config: Config,
+        mut vocabulary: Vocabulary,
+        weights: &Weights<'_>,
+        device: &Device,
+    ) -> Result<Self, ModelError> {
         if vocabulary.size() > config.vocab_size {
             return Err(ModelError::Tokenizer(format!(
                 "it has {} entries but the model's vocabulary only {}; take both from the same model",
@@ -56,50 +93,12 @@ impl Model {
                 config.vocab_size
             )));
         }
-        let weights = Weights::parse(files.weights)?;
-        let decoder = Decoder::load(config, &weights, None, device)?;
+        vocabulary.ends_as(&config);
+        let decoder = Decoder::load(config, weights, None, device)?;
         Ok(Self {
             name: name.into(),
             decoder,
             vocabulary,
         })
-    }
-
-    /// Builds a model from a folder in the hub's layout.
-    ///
-    /// # Errors
-    ///
-    /// [`ModelError::Missing`] for a file that cannot be read, else as [`Model::from_files`].
-    #[cfg(not(target_arch = "wasm32"))]
-    pub fn from_folder(folder: &std::path::Path, device: &Device) -> Result<Self, ModelError> {
-        let read = |file: &str| {
-            let path = folder.join(file);
-            std::fs::read(&path).map_err(|cause| ModelError::Missing {
-                path: path.display().to_string(),
-                cause: cause.to_string(),
-            })
-        };
-        let name = folder
-            .canonicalize()
-            .ok()
-            .and_then(|path| {
-                path.file_name()
-                    .map(|name| name.to_string_lossy().into_owned())
-            })
-            .unwrap_or_else(|| folder.display().to_string());
-        let (config, tokenizer, weights) = (
-            read("config.json")?,
-            read("tokenizer.json")?,
-            read("model.safetensors")?,
-        );
-        Self::from_files(
-            &name,
-            &Files {
-                config: &config,
-                tokenizer: &tokenizer,
-                weights: &weights,
-            },
-            device,
-        )
     }
 }

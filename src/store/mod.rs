@@ -1,4 +1,8 @@
-//! Where a run lives at the desk: a folder with its log and everything it has made, written as it is made.
+//! Where a run lives at the desk: a folder with its log and everything it has made, written as it is made. And where
+//! fetched models are kept.
+
+#[cfg(feature = "desk")]
+pub mod models;
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};

@@ -6,7 +6,7 @@ use super::row::Laid;
 use super::{AdamW, Row, TrainError, TrainerConfig};
 use crate::Error;
 use crate::kernels;
-use crate::model::{Adapter, Model, Pass};
+use crate::model::{Adapter, Decoder, Model, Pass};
 
 /// An adapter in training.
 pub(super) struct Tuning<'a> {
@@ -64,6 +64,7 @@ impl<'a> Tuning<'a> {
             self.optimiser.factors(),
             &laid.sources,
             &laid.targets,
+            Decoder::KEPT,
         )?)
     }
 

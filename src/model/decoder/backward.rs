@@ -7,10 +7,6 @@ use super::layer::{Kept, Reading};
 use crate::kernels;
 use crate::model::{Adapter, Input, ModelError};
 
-/// Bytes that may be kept between the way there and the way back beside each layer's input. What would take more is
-/// made anew a layer at a time, for a third more arithmetic.
-const KEPT: usize = 256 << 20;
-
 /// What a layer left behind.
 enum Trace {
     /// Everything.
@@ -39,8 +35,14 @@ pub struct Pass<'a> {
 }
 
 impl Decoder {
+    /// Bytes that are kept for the way back, unless told otherwise.
+    pub const KEPT: usize = 256 << 20;
+
     /// Reads tokens, with `factors` for the adapter's values. Behind the tokens `sources` the tokens `targets` are
     /// expected.
+    ///
+    /// Where it takes no more than `most` bytes, all of every layer is kept for the way back; else only what comes into
+    /// it, and the rest is made anew a layer at a time, for a third more arithmetic.
     ///
     /// # Errors
     ///
@@ -52,14 +54,17 @@ impl Decoder {
         factors: &'a Tensor<1>,
         sources: &[u32],
         targets: &[u32],
+        most: usize,
     ) -> Result<Pass<'a>, ModelError> {
         let tokens = input.len();
         self.check(input, tokens)?;
         let reading = Reading::for_training(self, input);
         let integers = |values: &[u32]| kernels::integers(values, &self.device);
         let each: usize = self.layers.iter().map(super::Layer::kept_values).sum();
-        let whole = each * tokens * 4 <= KEPT;
-        let mut stream = self.embedding.select(integers(&input.ids), 1.0);
+        let whole = each * tokens * 4 <= most;
+        let mut stream = self
+            .embedding
+            .select(integers(&input.ids), self.config.embedding_scale);
         let mut delta = None;
         let mut traces = Vec::with_capacity(self.layers.len());
         for (index, layer) in self.layers.iter().enumerate() {

@@ -17,45 +17,82 @@ pub(super) struct Layer {
     /// Gate and up one below the other.
     pub gate_up: Weight,
     pub down: Weight,
+    /// Of the joined query, key and value.
+    pub bias: Option<Tensor<1>>,
+    /// Of each query head, then of each key head.
+    pub head_norms: Option<Tensor<1>>,
+    /// Norms behind attention and behind the feed-forward block, before they join the stream.
+    pub behind: Option<(Tensor<1>, Tensor<1>)>,
+    pub gate: Gate,
+    /// Which of the ropes turns its heads.
+    pub rope: usize,
+    /// How many last tokens it sees; all where there is none.
+    pub window: Option<usize>,
 }
 
 /// What every layer needs to know of the tokens being read.
 pub(super) struct Reading {
-    pub rotary: Rotary,
-    pub spans: Tensor<1, Int>,
-    pub heads: Heads,
-    pub scale: f32,
+    places: Tensor<1, Int>,
+    tables: Vec<Tensor<2>>,
+    /// What the tokens see, for each window that a layer has.
+    spans: Vec<(Option<usize>, Tensor<1, Int>)>,
+    heads: Heads,
+    scale: f32,
     pub eps: f32,
 }
 
 impl Reading {
     /// For reading only, over a cache.
     pub fn new(decoder: &Decoder, input: &Input) -> Self {
-        Self::with_spans(decoder, input, &input.spans)
+        Self::with(decoder, input, |spans| spans)
     }
 
     /// For a way back, the tokens seeing one another only.
     pub fn for_training(decoder: &Decoder, input: &Input) -> Self {
-        let spans = kernels::with_seers(input.spans.clone(), input.len());
-        Self::with_spans(decoder, input, &spans)
+        Self::with(decoder, input, |spans| {
+            kernels::with_seers(spans, input.len())
+        })
     }
 
-    fn with_spans(decoder: &Decoder, input: &Input, spans: &[u32]) -> Self {
-        let heads = decoder.heads();
-        let eps = decoder.config.rms_norm_eps as f32;
-        let places = [input.positions.as_slice(), &input.slots].concat();
+    fn with(decoder: &Decoder, input: &Input, finish: impl Fn(Vec<u32>) -> Vec<u32>) -> Self {
+        let integers = |values: &[u32]| kernels::integers(values, decoder.device());
+        let mut windows: Vec<Option<usize>> =
+            decoder.layers.iter().map(|layer| layer.window).collect();
+        windows.sort_unstable();
+        windows.dedup();
+        let spans = windows.into_iter().map(|window| {
+            let seen = match window {
+                Some(window) => input.spans_within(window),
+                None => input.spans.clone(),
+            };
+            (window, integers(&finish(seen)))
+        });
         Self {
-            rotary: Rotary {
-                places: kernels::integers(&places, decoder.device()),
-                table: decoder.rotary.clone(),
-                norms: None,
-                eps,
-            },
-            spans: kernels::integers(spans, decoder.device()),
-            heads,
-            scale: 1.0 / (heads.size as f32).sqrt(),
-            eps,
+            places: integers(&[input.positions.as_slice(), &input.slots].concat()),
+            tables: decoder.rotary.clone(),
+            spans: spans.collect(),
+            heads: decoder.heads(),
+            scale: decoder.config.attention_scale,
+            eps: decoder.config.rms_norm_eps as f32,
         }
+    }
+
+    /// How a layer's heads are turned.
+    fn rotary(&self, layer: &Layer) -> Rotary {
+        Rotary {
+            places: self.places.clone(),
+            table: self.tables[layer.rope].clone(),
+            norms: layer.head_norms.clone(),
+            eps: self.eps,
+        }
+    }
+
+    /// What the tokens see in a layer.
+    fn spans(&self, layer: &Layer) -> Tensor<1, Int> {
+        let of = |(window, _): &&(Option<usize>, Tensor<1, Int>)| *window == layer.window;
+        // Every layer's window was put there.
+        let (_, spans) = self.spans.iter().find(of).unwrap_or(&self.spans[0]);
+        spans.clone()
     }
 
     /// Room for the keys and the values of this many tokens.
@@ -85,6 +122,8 @@ pub(super) struct Kept {
     normed_after: Tensor<2>,
     gate_up: Tensor<2>,
     gated: Tensor<2>,
+    /// What the blocks gave, where a norm stands behind them.
+    raw: Option<(Tensor<2>, Tensor<2>)>,
     /// The narrow middles of the side paths, in the order of [`Group`].
     middles: [Option<Tensor<2>>; 4],
 }
@@ -127,18 +166,30 @@ impl Layer {
                 kernels::rms_norm(before, self.input_norm.clone(), eps),
             ),
         };
-        let (joined, attention) = apply(&self.qkv, &normed, side, index, Group::Attention);
-        let (queries, keys, values) =
-            kernels::rope(joined.clone(), reading.heads, &reading.rotary, keys, values);
+        let (mut joined, attention) = apply(&self.qkv, &normed, side, index, Group::Attention);
+        if let Some(bias) = &self.bias {
+            joined = joined + bias.clone().unsqueeze();
+        }
+        let (queries, keys, values) = kernels::rope(
+            joined.clone(),
+            reading.heads,
+            &reading.rotary(self),
+            keys,
+            values,
+        );
         let (mixed, lse) = kernels::attention(
             queries.clone(),
             keys.clone(),
             values.clone(),
-            reading.spans.clone(),
+            reading.spans(self),
             reading.heads,
             reading.scale,
         );
-        let (attended, output) = apply(&self.output, &mixed, side, index, Group::Output);
+        let (mut attended, output) = apply(&self.output, &mixed, side, index, Group::Output);
+        let raw_attended = attended.clone();
+        if let Some((weight, _)) = &self.behind {
+            attended = kernels::rms_norm(attended, weight.clone(), eps);
+        }
         let (after, normed_after) =
             kernels::add_rms_norm(before.clone(), attended, self.post_norm.clone(), eps);
         let (gate_up, feed_forward) = apply(
@@ -148,8 +199,13 @@ impl Layer {
             index,
             Group::FeedForward,
         );
-        let gated = kernels::swiglu(gate_up.clone(), Gate::Silu);
-        let (delta, down) = apply(&self.down, &gated, side, index, Group::Down);
+        let gated = kernels::swiglu(gate_up.clone(), self.gate);
+        let (mut delta, down) = apply(&self.down, &gated, side, index, Group::Down);
+        let mut raw = None;
+        if let Some((_, weight)) = &self.behind {
+            raw = Some((raw_attended, delta.clone()));
+            delta = kernels::rms_norm(delta, weight.clone(), eps);
+        }
         Done {
             delta,
             kept: Kept {
@@ -165,6 +221,7 @@ impl Layer {
                 normed_after,
                 gate_up,
                 gated,
+                raw,
                 middles: [attention, output, feed_forward, down],
             },
         }
@@ -191,15 +248,16 @@ impl Layer {
             apply_back(weight, x, middle, gradient, gradients, side, index, group)
         };
         let eps = reading.eps;
-        let (gradients, d_gated) = back(
-            &self.down,
-            kept.gated,
-            down,
-            gradient.clone(),
-            gradients,
-            Group::Down,
-        );
-        let d_gate_up = kernels::swiglu_backward(kept.gate_up, d_gated, Gate::Silu);
+        // Through the norm behind the feed-forward block, where there is one.
+        let d_down = match (&self.behind, &kept.raw) {
+            (Some((_, weight)), Some((_, raw))) => {
+                kernels::rms_norm_backward(raw.clone(), weight.clone(), eps, gradient.clone(), None)
+            }
+            _ => gradient.clone(),
+        };
+        let (gradients, d_gated) =
+            back(&self.down, kept.gated, down, d_down, gradients, Group::Down);
+        let d_gate_up = kernels::swiglu_backward(kept.gate_up, d_gated, self.gate);
         let (gradients, d_normed) = back(
             &self.gate_up,
             kept.normed_after,
@@ -215,11 +273,17 @@ impl Layer {
             d_normed,
             Some(gradient),
         );
+        let d_attended = match (&self.behind, kept.raw) {
+            (Some((weight, _)), Some((raw, _))) => {
+                kernels::rms_norm_backward(raw, weight.clone(), eps, d_after.clone(), None)
+            }
+            _ => d_after.clone(),
+        };
         let (gradients, d_mixed) = back(
             &self.output,
             kept.mixed.clone(),
             output,
-            d_after.clone(),
+            d_attended,
             gradients,
             Group::Output,
         );
@@ -227,7 +291,7 @@ impl Layer {
             kept.queries,
             kept.keys,
             kept.values,
-            reading.spans.clone(),
+            reading.spans(self),
             kept.mixed,
             kept.lse,
             d_mixed,
@@ -235,7 +299,7 @@ impl Layer {
             reading.scale,
         );
         let d_joined =
-            kernels::rope_backward(kept.joined, reading.heads, &reading.rotary, d_turned);
+            kernels::rope_backward(kept.joined, reading.heads, &reading.rotary(self), d_turned);
         if !through {
             let gradients = factors_back(
                 kept.normed,

@@ -8,7 +8,7 @@ mod layer;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use super::{Adapter, Cache, Config, Input, Model, ModelError, Weights};
+use super::{Adapter, Cache, Config, Input, Model, ModelError, Rope, Weights};
 use crate::kernels::{self, Heads, Packing, Weight};
 use layer::{Layer, Reading};
 
@@ -22,8 +22,8 @@ pub struct Decoder {
     norm: Tensor<1>,
     /// `[vocabulary, hidden]`; the embedding's where the two are tied.
     head: Weight,
-    /// `[positions, head size]`: cosines, then sines.
-    rotary: Tensor<2>,
+    /// For each of the configuration's ropes `[positions, head size]`: cosines, then sines.
+    rotary: Vec<Tensor<2>>,
     device: Device,
 }
 
@@ -41,10 +41,18 @@ impl Decoder {
     ) -> Result<Self, ModelError> {
         let (hidden, inner) = (config.hidden_size, config.intermediate_size);
         let (query, kv) = (config.query_size(), config.kv_size());
-        let vector = |name: &str| -> Result<Tensor<1>, ModelError> {
-            let values = weights.values(name, &[hidden])?;
-            Ok(Tensor::from_data(TensorData::new(values, [hidden]), device))
+        let vector = |values: Vec<f32>| {
+            let count = values.len();
+            Tensor::<1>::from_data(TensorData::new(values, [count]), device)
         };
+        let norm_of = |name: &str, size: usize| -> Result<Vec<f32>, ModelError> {
+            let mut values = weights.values(name, &[size])?;
+            values
+                .iter_mut()
+                .for_each(|value| *value += config.norm_offset);
+            Ok(values)
+        };
+        let norm = |name: &str| Ok::<_, ModelError>(vector(norm_of(name, hidden)?));
         // Matrices of one input are joined: one product instead of several.
         let matrix = |names: &[(String, usize)], input: usize| -> Result<Weight, ModelError> {
             let mut rows = 0;
@@ -63,24 +71,58 @@ impl Decoder {
 
         let mut layers = Vec::with_capacity(config.num_hidden_layers);
         for index in 0..config.num_hidden_layers {
-            let name = |part: &str| format!("model.layers.{index}.{part}.weight");
+            let name = |part: &str| format!("model.layers.{index}.{part}");
+            let weight = |part: &str| name(&format!("{part}.weight"));
+            let attention = [("q", query), ("k", kv), ("v", kv)];
+            let projections =
+                attention.map(|(part, size)| (weight(&format!("self_attn.{part}_proj")), size));
+            let bias = if config.qkv_bias {
+                let mut values = Vec::with_capacity(query + 2 * kv);
+                for (part, size) in attention {
+                    values.extend(
+                        weights.values(&name(&format!("self_attn.{part}_proj.bias")), &[size])?,
+                    );
+                }
+                Some(vector(values))
+            } else {
+                None
+            };
+            let head_norms = if config.qk_norm {
+                let mut values = norm_of(&weight("self_attn.q_norm"), config.head_size())?;
+                values.extend(norm_of(&weight("self_attn.k_norm"), config.head_size())?);
+                Some(vector(values))
+            } else {
+                None
+            };
+            // With norms behind the blocks too, the one called so stands behind attention.
+            let (before_feed_forward, behind) = if config.post_block_norms {
+                let behind = (
+                    norm(&weight("post_attention_layernorm"))?,
+                    norm(&weight("post_feedforward_layernorm"))?,
+                );
+                ("pre_feedforward_layernorm", Some(behind))
+            } else {
+                ("post_attention_layernorm", None)
+            };
             layers.push(Layer {
-                input_norm: vector(&name("input_layernorm"))?,
-                qkv: matrix(
+                input_norm: norm(&weight("input_layernorm"))?,
+                qkv: matrix(&projections, hidden)?,
+                bias,
+                head_norms,
+                output: matrix(&[(weight("self_attn.o_proj"), hidden)], query)?,
+                post_norm: norm(&weight(before_feed_forward))?,
+                gate_up: matrix(
                     &[
-                        (name("self_attn.q_proj"), query),
-                        (name("self_attn.k_proj"), kv),
-                        (name("self_attn.v_proj"), kv),
+                        (weight("mlp.gate_proj"), inner),
+                        (weight("mlp.up_proj"), inner),
                     ],
                     hidden,
                 )?,
-                output: matrix(&[(name("self_attn.o_proj"), hidden)], query)?,
-                post_norm: vector(&name("post_attention_layernorm"))?,
-                gate_up: matrix(
-                    &[(name("mlp.gate_proj"), inner), (name("mlp.up_proj"), inner)],
-                    hidden,
-                )?,
-                down: matrix(&[(name("mlp.down_proj"), hidden)], inner)?,
+                down: matrix(&[(weight("mlp.down_proj"), hidden)], inner)?,
+                behind,
+                gate: config.gate,
+                rope: config.layer_rope[index],
+                window: config.layer_window[index],
             });
         }
 
@@ -93,8 +135,12 @@ impl Decoder {
         } else {
             matrix(&[("lm_head.weight".into(), config.vocab_size)], hidden)?
         };
-        let norm = vector("model.norm.weight")?;
-        let rotary = Self::rotary(&config, device)?;
+        let norm = norm("model.norm.weight")?;
+        let rotary = config
+            .ropes
+            .iter()
+            .map(|rope| Self::rotary(rope, context(&config), device))
+            .collect();
         Ok(Self {
             config,
             embedding,
@@ -106,28 +152,35 @@ impl Decoder {
         })
     }
 
-    fn rotary(config: &Config, device: &Device) -> Result<Tensor<2>, ModelError> {
-        let frequencies = config.inverse_frequencies()?;
-        let positions = config.max_position_embeddings;
+    fn rotary(rope: &Rope, positions: usize, device: &Device) -> Tensor<2> {
+        let frequencies = &rope.inverse_frequencies;
+        let factor = rope.attention_factor;
         let values: Vec<f32> = (0..positions)
             .flat_map(|position| {
                 let angle = move |frequency: &f64| position as f64 * frequency;
                 let cosines = frequencies
                     .iter()
-                    .map(move |frequency| angle(frequency).cos() as f32);
+                    .map(move |frequency| (factor * angle(frequency).cos()) as f32);
                 let sines = frequencies
                     .iter()
-                    .map(move |frequency| angle(frequency).sin() as f32);
+                    .map(move |frequency| (factor * angle(frequency).sin()) as f32);
                 cosines.chain(sines)
             })
             .collect();
-        let shape = [positions, 2 * frequencies.len()];
-        Ok(Tensor::from_data(TensorData::new(values, shape), device))
+        Tensor::from_data(
+            TensorData::new(values, [positions, 2 * frequencies.len()]),
+            device,
+        )
     }
 
     /// The model's shape.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// The most tokens a sequence may have.
+    pub fn context(&self) -> usize {
+        context(&self.config)
     }
 
     /// Where the weights lie.
@@ -176,7 +229,7 @@ impl Decoder {
             }),
             _ => Ok(()),
         };
-        past(&input.positions, self.config.max_position_embeddings)?;
+        past(&input.positions, self.context())?;
         past(&input.slots, slots)?;
         // A run's end is one past its last slot.
         let ends: Vec<u32> = input
@@ -232,7 +285,9 @@ impl Decoder {
         };
         self.check(input, cache.slots())?;
         let reading = Reading::new(self, input);
-        let mut stream = self.embedding.select(ids.clone(), 1.0);
+        let mut stream = self
+            .embedding
+            .select(ids.clone(), self.config.embedding_scale);
         let mut delta = None;
         for (index, layer) in self.layers.iter().enumerate() {
             let arena = cache.layers[index].take();
@@ -288,6 +343,12 @@ impl Decoder {
         let parts = size.div_ceil(most).max(1);
         (0..parts).map(move |part| (part * most, most.min(size - part * most)))
     }
+}
+
+/// What the model was made for, or less: the rotary tables of 131,072 positions alone would take more memory than a small model.
+fn context(config: &Config) -> usize {
+    const LONGEST: usize = 8192;
+    config.max_position_embeddings.min(LONGEST)
 }
 
 impl Model {

@@ -1,12 +1,20 @@
-//! Text to token ids and back, and the ChatML frame around turns of a conversation.
+//! Text to token ids and back, and the frame around turns of a conversation.
+
+mod frame;
+mod gguf;
+#[cfg(feature = "template")]
+mod template;
 
 use tokenizers::Tokenizer;
 
-use super::ModelError;
+use super::weights::{Gguf, GgufError};
+use super::{Config, ModelError};
 
 /// Who speaks in a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
+    /// Who says beforehand what the model is to be; some models refuse it.
+    System,
     /// The one who asks.
     User,
     /// The model.
@@ -16,6 +24,7 @@ pub enum Role {
 impl Role {
     fn name(self) -> &'static str {
         match self {
+            Self::System => "system",
             Self::User => "user",
             Self::Assistant => "assistant",
         }
@@ -37,11 +46,17 @@ pub struct Vocabulary {
     size: usize,
     start: Option<u32>,
     end: Option<u32>,
+    begin: Option<u32>,
     newline: Vec<u32>,
+    /// The model's own frame, where it is another than the built-in one.
+    #[cfg(feature = "template")]
+    frame: Option<Box<frame::Frame>>,
 }
 
 const START: &str = "<|im_start|>";
 const END: &str = "<|im_end|>";
+/// What ends a turn in other families' frames: Gemma's, Llama 3's.
+const OTHER_ENDS: [&str; 2] = ["<end_of_turn>", "<|eot_id|>"];
 
 impl Vocabulary {
     /// Reads a `tokenizer.json`.
@@ -50,11 +65,39 @@ impl Vocabulary {
     ///
     /// [`ModelError::Tokenizer`] when it is not one.
     pub fn from_json(bytes: &[u8]) -> Result<Self, ModelError> {
-        let mut tokenizer = Tokenizer::from_bytes(bytes).map_err(|error| {
+        let tokenizer = Tokenizer::from_bytes(bytes).map_err(|error| {
             ModelError::Tokenizer(format!(
                 "{error}; take the file from the model's own folder"
             ))
         })?;
+        Self::new(tokenizer)
+    }
+
+    /// Reads the tokenizer in the metadata of a GGUF file.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Gguf`] when there is none, it is of a kind that is not read, or it is broken.
+    pub fn from_gguf(file: &Gguf<'_>) -> Result<Self, ModelError> {
+        let described = gguf::read(file)?;
+        let tokenizer = Tokenizer::from_bytes(described.json)
+            .map_err(|error| GgufError::Tokenizer(format!("is broken: {error}")))?;
+        let mut vocabulary = Self::new(tokenizer)?;
+        let id = |text: &Option<String>| {
+            text.as_ref()
+                .and_then(|text| vocabulary.tokenizer.token_to_id(text))
+        };
+        let begin = id(&described.bos).filter(|_| described.begins);
+        let end = id(&described.eos);
+        vocabulary.begin = begin;
+        vocabulary.end = vocabulary.end.or(end);
+        match file.text("tokenizer.chat_template")? {
+            Some(source) => vocabulary.with_chat_template(source, described.bos, described.eos),
+            None => Ok(vocabulary),
+        }
+    }
+
+    fn new(mut tokenizer: Tokenizer) -> Result<Self, ModelError> {
         // Lengths are the caller's affair: a limit kept in the file would cut prompts in silence.
         tokenizer.with_padding(None);
         tokenizer
@@ -65,11 +108,19 @@ impl Vocabulary {
         let size = tokenizer.get_vocab_size(true);
         let mut vocabulary = Self {
             start: tokenizer.token_to_id(START),
-            end: tokenizer.token_to_id(END),
+            end: std::iter::once(END)
+                .chain(OTHER_ENDS)
+                .find_map(|end| tokenizer.token_to_id(end)),
+            begin: None,
             size,
             tokenizer,
             newline: Vec::new(),
+            #[cfg(feature = "template")]
+            frame: None,
         };
+        // What the file's own post-processor puts before an empty text.
+        let empty = vocabulary.tokenizer.encode_fast("", true);
+        vocabulary.begin = empty.ok().and_then(|ids| ids.get_ids().first().copied());
         vocabulary.newline = vocabulary.encode("\n")?;
         Ok(vocabulary)
     }
@@ -79,9 +130,20 @@ impl Vocabulary {
         self.size
     }
 
-    /// The id that ends an assistant's turn: `<|im_end|>` where there is one.
+    /// The id that ends an assistant's turn: `<|im_end|>` or another family's marker where there is one, else what
+    /// the model says ends a text.
     pub fn end(&self) -> Option<u32> {
         self.end
+    }
+
+    /// The id that every text begins with, for models trained so; [`Vocabulary::encode`] leaves it out.
+    pub fn begin(&self) -> Option<u32> {
+        self.begin
+    }
+
+    /// Takes what ends a text from the model's configuration, where no marker of its own ends a turn.
+    pub(super) fn ends_as(&mut self, config: &Config) {
+        self.end = self.end.or(config.eos.last().copied());
     }
 
     /// Token ids of a text, without markers.
@@ -109,15 +171,20 @@ impl Vocabulary {
             .map_err(|error| ModelError::Tokenizer(error.to_string()))
     }
 
-    /// Token ids of turns in the ChatML frame, followed by the opening of the assistant's turn.
+    /// Token ids of turns in the model's frame, followed by the opening of the assistant's turn.
     ///
+    /// The frame is the model's own ([`Vocabulary::with_chat_template`]), else ChatML:
     /// `<|im_start|>role\ncontent<|im_end|>\n` for each turn. A vocabulary without the markers gets plain lines
     /// `Role: content`.
     ///
     /// # Errors
     ///
-    /// As [`Vocabulary::encode`].
+    /// As [`Vocabulary::encode`]; [`ModelError::Template`] when the model's template refuses the turns.
     pub fn prompt(&self, turns: &[Turn]) -> Result<Vec<u32>, ModelError> {
+        #[cfg(feature = "template")]
+        if let Some(frame) = &self.frame {
+            return Ok(frame.ids(self, turns, true)?.0);
+        }
         let mut ids = Vec::new();
         for turn in turns {
             self.open(turn.role, &mut ids)?;
@@ -141,6 +208,30 @@ impl Vocabulary {
             None => ids.extend_from_slice(&self.newline),
         }
         Ok(ids)
+    }
+
+    /// Token ids of a whole conversation, and for each whether the model's template marks it as written by the model
+    /// (`generation` blocks); all unmarked when it has none. A token never reaches across such a border.
+    ///
+    /// # Errors
+    ///
+    /// As [`Vocabulary::prompt`].
+    #[cfg(feature = "template")]
+    pub fn conversation(&self, turns: &[Turn]) -> Result<(Vec<u32>, Vec<bool>), ModelError> {
+        if let Some(frame) = &self.frame {
+            return frame.ids(self, turns, false);
+        }
+        let (mut ids, mut own) = (Vec::new(), Vec::new());
+        for turn in turns {
+            self.open(turn.role, &mut ids)?;
+            own.resize(ids.len(), false);
+            ids.extend(self.encode(&turn.content)?);
+            ids.extend(self.end);
+            own.resize(ids.len(), turn.role == Role::Assistant);
+            ids.extend_from_slice(&self.newline);
+            own.resize(ids.len(), false);
+        }
+        Ok((ids, own))
     }
 
     fn open(&self, role: Role, ids: &mut Vec<u32>) -> Result<(), ModelError> {

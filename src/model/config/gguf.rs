@@ -1,0 +1,141 @@
+//! A model's shape out of the metadata of a GGUF file.
+
+use super::file::File;
+use super::{Config, Family, ModelError, RopeScaling};
+use crate::model::weights::{Gguf, GgufError, Value};
+
+impl Config {
+    /// Reads and checks the shape that a GGUF file's metadata states.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Gguf`] when a key is missing, of another type or holds what cannot be.
+    pub fn from_gguf(file: &Gguf<'_>) -> Result<Self, ModelError> {
+        read(file)?.into_config().map_err(|error| match error {
+            ModelError::Config(reason) => GgufError::Config(reason).into(),
+            other => other,
+        })
+    }
+}
+
+/// Gemma 3's largest scales its scores by another number than the head's size, and says so by its depth alone.
+const DEEPEST_GEMMA: usize = 62;
+
+fn read(file: &Gguf<'_>) -> Result<File, GgufError> {
+    let name = file.architecture()?;
+    let family = Family::ALL
+        .into_iter()
+        .find(|family| family.gguf() == name)
+        .ok_or_else(|| GgufError::Architecture(name.into()))?;
+    let key = |part: &str| format!("{name}.{part}");
+    let count = |part: &str| -> Result<Option<usize>, GgufError> {
+        let count = file.count(&key(part))?;
+        Ok(count.map(|count| usize::try_from(count).unwrap_or(usize::MAX)))
+    };
+    let number = |part: &str| file.number(&key(part));
+    let needed = |part: &str| {
+        count(part)?
+            .ok_or_else(|| GgufError::KeyMissing(key(part)))
+            .map(Some)
+    };
+
+    if count("expert_count")?.unwrap_or(0) > 0 {
+        return Err(GgufError::Config(
+            "it is a mixture of experts, which is not supported; choose a dense model".into(),
+        ));
+    }
+    let hidden = needed("embedding_length")?;
+    let heads = needed("attention.head_count")?;
+    let layers = needed("block_count")?;
+    let head = count("attention.key_length")?.or_else(|| match (hidden, heads) {
+        (Some(hidden), Some(heads)) if family != Family::Gemma3 => hidden.checked_div(heads),
+        _ => None,
+    });
+    for part in ["attention.value_length", "rope.dimension_count"] {
+        let stated = count(part)?;
+        if stated.is_some() && head.is_some() && stated != head {
+            return Err(GgufError::Config(format!(
+                "its `{}` is not the size of a head, which is not supported",
+                key(part)
+            )));
+        }
+    }
+    let vocabulary = file
+        .shape("token_embd.weight")
+        .and_then(|shape| shape.first().copied())
+        .ok_or_else(|| GgufError::KeyMissing("token_embd.weight".into()))?;
+    let scalar = match (hidden, heads) {
+        (Some(hidden), Some(heads)) if layers == Some(DEEPEST_GEMMA) => hidden.checked_div(heads),
+        _ => head,
+    };
+    let (pattern, types) = windows(file, &key("attention.sliding_window_pattern"))?;
+    let mut stops = Vec::new();
+    for part in ["eos", "eot"] {
+        stops.extend(file.count(&format!("tokenizer.ggml.{part}_token_id"))?);
+    }
+    Ok(File {
+        architectures: vec![family.names().0.into()],
+        vocab_size: Some(vocabulary),
+        hidden_size: hidden,
+        intermediate_size: needed("feed_forward_length")?,
+        num_hidden_layers: layers,
+        num_attention_heads: heads,
+        num_key_value_heads: count("attention.head_count_kv")?,
+        head_dim: head,
+        max_position_embeddings: needed("context_length")?,
+        rms_norm_eps: number("attention.layer_norm_rms_epsilon")?,
+        rope_theta: number("rope.freq_base")?,
+        rope_local_base_freq: number("rope.freq_base_swa")?,
+        rope_scaling: scaling(file, name)?,
+        rope_factors: file.values("rope_freqs.weight"),
+        tie_word_embeddings: Some(!file.has("output.weight")),
+        query_pre_attn_scalar: scalar.map(|scalar| scalar as f64),
+        // llama.cpp keeps a window for Gemma alone.
+        sliding_window: count("attention.sliding_window")?,
+        sliding_window_pattern: pattern,
+        layer_types: types,
+        eos_token_id: Some(stops.into()),
+        ..File::default()
+    })
+}
+
+/// Which layers see a window: every how manieth sees everything, or a flag for each.
+fn windows(file: &Gguf<'_>, key: &str) -> Result<(Option<usize>, Option<Vec<String>>), GgufError> {
+    let Some(Value::Array(flags)) = file.get(key) else {
+        let count = file.count(key)?;
+        return Ok((count.and_then(|count| usize::try_from(count).ok()), None));
+    };
+    let kinds: Result<_, _> = flags
+        .values("attention.sliding_window_pattern")
+        // One more than any model has is enough to be refused.
+        .take(super::file::MOST_LAYERS + 1)
+        .map(|flag| match flag? {
+            Value::Bool(true) => Ok("sliding_attention".into()),
+            _ => Ok("full_attention".into()),
+        })
+        .collect();
+    Ok((None, Some(kinds?)))
+}
+
+fn scaling(file: &Gguf<'_>, name: &str) -> Result<Option<RopeScaling>, GgufError> {
+    let number = |part: &str| file.number(&format!("{name}.rope.scaling.{part}"));
+    let kind = file.text(&format!("{name}.rope.scaling.type"))?;
+    let Some(kind) = kind.filter(|kind| *kind != "none") else {
+        return Ok(None);
+    };
+    let factor = number("factor")?;
+    // llama.cpp multiplies what transformers computes of the factor.
+    let attention_factor = match (number("attn_factor")?, factor) {
+        (Some(own), Some(factor)) if kind == "yarn" => Some(own * (0.1 * factor.ln() + 1.0)),
+        _ => None,
+    };
+    Ok(Some(RopeScaling {
+        rope_type: Some(kind.into()),
+        factor,
+        original_max_position_embeddings: number("original_context_length")?,
+        attention_factor,
+        beta_fast: number("yarn_beta_fast")?,
+        beta_slow: number("yarn_beta_slow")?,
+        ..RopeScaling::default()
+    }))
+}

@@ -1,0 +1,92 @@
+//! Models on a disk: a folder in the hub's layout, or a GGUF file.
+
+use std::fs;
+use std::path::Path;
+
+use burn::tensor::Device;
+
+use super::{Config, Index, Model, ModelError, Vocabulary, Weights};
+
+fn read(path: &Path) -> Result<Vec<u8>, ModelError> {
+    fs::read(path).map_err(|cause| ModelError::Missing {
+        path: path.display().to_string(),
+        cause: cause.to_string(),
+    })
+}
+
+impl Model {
+    /// Builds a model from a folder in the hub's layout or from a GGUF file.
+    ///
+    /// # Errors
+    ///
+    /// As [`Model::from_folder`] and [`Model::from_gguf`].
+    pub fn open(path: &Path, device: &Device) -> Result<Self, ModelError> {
+        if path.is_dir() || !path.exists() {
+            return Self::from_folder(path, device);
+        }
+        let bytes = read(path)?;
+        Self::from_gguf(&name(path), &bytes, device)
+    }
+
+    /// Builds a model from a folder in the hub's layout: `config.json`, `tokenizer.json`, and `model.safetensors` or
+    /// the files that `model.safetensors.index.json` names; or else the one GGUF file in it.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Missing`] for a file that cannot be read, else as [`Model::from_files`].
+    pub fn from_folder(folder: &Path, device: &Device) -> Result<Self, ModelError> {
+        if let Some(file) = only_gguf(folder) {
+            return Self::from_gguf(&name(folder), &read(&file)?, device);
+        }
+        let mut config = Config::from_json(&read(&folder.join("config.json"))?)?;
+        let generation = folder.join("generation_config.json");
+        if generation.exists() {
+            config = config.with_generation(&read(&generation)?)?;
+        }
+        let mut vocabulary = Vocabulary::from_json(&read(&folder.join("tokenizer.json"))?)?;
+        let chats = folder.join("tokenizer_config.json");
+        if chats.exists() {
+            let template = fs::read_to_string(folder.join("chat_template.jinja")).ok();
+            vocabulary = vocabulary.with_tokenizer_config(&read(&chats)?, template.as_deref())?;
+        }
+        let single = folder.join("model.safetensors");
+        let list = folder.join("model.safetensors.index.json");
+        if single.exists() || !list.exists() {
+            let bytes = read(&single)?;
+            let weights = Weights::parse(&bytes)?;
+            return Self::assemble(&name(folder), config, vocabulary, &weights, device);
+        }
+        let index = Index::from_json(&read(&list)?)?;
+        let mut files = Vec::new();
+        for file in index.files() {
+            files.push((file, read(&folder.join(file))?));
+        }
+        let files: Vec<(&str, &[u8])> = files
+            .iter()
+            .map(|(file, bytes)| (*file, &bytes[..]))
+            .collect();
+        let weights = Weights::sharded(&index, &files)?;
+        Self::assemble(&name(folder), config, vocabulary, &weights, device)
+    }
+}
+
+/// The GGUF file of a folder that holds no model in the hub's layout, when there is just one.
+fn only_gguf(folder: &Path) -> Option<std::path::PathBuf> {
+    if folder.join("config.json").exists() {
+        return None;
+    }
+    let mut files = fs::read_dir(folder)
+        .ok()?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|kind| kind == "gguf"));
+    let first = files.next()?;
+    files.next().is_none().then_some(first)
+}
+
+/// What the user calls it: the last part of the path.
+fn name(path: &Path) -> String {
+    path.canonicalize()
+        .ok()
+        .and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()))
+        .unwrap_or_else(|| path.display().to_string())
+}

@@ -1,0 +1,280 @@
+//! A tokenizer out of the metadata of a GGUF file, told to the tokenizer library in its own words (`tokenizer.json`).
+
+use std::collections::HashMap;
+
+use serde_json::{Value as Json, json};
+
+use crate::model::weights::{Array, Gguf, GgufError, Value};
+
+/// What a GGUF file says of its text.
+pub(super) struct Description {
+    /// A `tokenizer.json`.
+    pub json: String,
+    /// The text of the token that begins a sequence.
+    pub bos: Option<String>,
+    /// Whether the model was trained on texts that begin with it.
+    pub begins: bool,
+    /// The text of the token that ends a sequence.
+    pub eos: Option<String>,
+}
+
+// What `tokenizer.ggml.token_type` means.
+const UNKNOWN: i64 = 2;
+const CONTROL: i64 = 3;
+const USER_DEFINED: i64 = 4;
+const BYTE: i64 = 6;
+
+/// Llama 3's splitting of text before merges, and Qwen2's, which differs in taking digits one by one.
+const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
+/// The tokenizer of a GGUF file.
+pub(super) fn read(file: &Gguf<'_>) -> Result<Description, GgufError> {
+    let model = file
+        .text("tokenizer.ggml.model")?
+        .ok_or_else(|| GgufError::KeyMissing("tokenizer.ggml.model".into()))?;
+    let mut entries = Entries::read(file)?;
+    let parts = match model {
+        "gpt2" => byte_level(file, &entries)?,
+        "llama" => {
+            let gemma = file.architecture()?.starts_with("gemma");
+            if gemma {
+                entries.respell_spaces();
+            }
+            sentence_piece(file, &entries, gemma)?
+        }
+        other => {
+            return Err(GgufError::Tokenizer(format!(
+                "is of the kind `{other}`; gpt2 and llama are read"
+            )));
+        }
+    };
+    let token = |key: &str| -> Result<Option<String>, GgufError> {
+        let id = file.count(&format!("tokenizer.ggml.{key}_token_id"))?;
+        let index = id.and_then(|id| usize::try_from(id).ok());
+        Ok(index.and_then(|index| entries.tokens.get(index).cloned()))
+    };
+    let begins = file
+        .flag("tokenizer.ggml.add_bos_token")?
+        .unwrap_or(model == "llama");
+    let whole = json!({
+        "version": "1.0", "truncation": null, "padding": null, "post_processor": null,
+        "added_tokens": entries.added(),
+        "normalizer": parts.normalizer, "pre_tokenizer": parts.splitter, "decoder": parts.decoder,
+        "model": parts.model,
+    });
+    Ok(Description {
+        json: whole.to_string(),
+        bos: token("bos")?,
+        begins,
+        eos: token("eos")?,
+    })
+}
+
+/// The vocabulary: texts, what they are, and how good they are.
+struct Entries {
+    tokens: Vec<String>,
+    kinds: Vec<i64>,
+    scores: Vec<f64>,
+}
+
+impl Entries {
+    fn read(file: &Gguf<'_>) -> Result<Self, GgufError> {
+        let key = "tokenizer.ggml.tokens";
+        let tokens = file
+            .array(key)?
+            .ok_or_else(|| GgufError::KeyMissing(key.into()))?;
+        let tokens = texts(tokens, key)?;
+        let numbers = |key: &'static str| -> Result<Vec<f64>, GgufError> {
+            let Some(array) = file.array(key)? else {
+                return Ok(Vec::new());
+            };
+            let wrong = || GgufError::KeyType {
+                key: key.into(),
+                expected: "an array of numbers, one for each token",
+            };
+            if array.len() != tokens.len() {
+                return Err(wrong());
+            }
+            array
+                .values(key)
+                .map(|value| value?.number().ok_or_else(wrong))
+                .collect()
+        };
+        let kinds = numbers("tokenizer.ggml.token_type")?;
+        let scores = numbers("tokenizer.ggml.scores")?;
+        Ok(Self {
+            kinds: kinds.into_iter().map(|kind| kind as i64).collect(),
+            scores,
+            tokens,
+        })
+    }
+
+    fn kind(&self, index: usize) -> i64 {
+        self.kinds.get(index).copied().unwrap_or(1)
+    }
+
+    /// Gemma's files spell tokens of several spaces with real ones, and all else with `▁`.
+    fn respell_spaces(&mut self) {
+        for token in &mut self.tokens {
+            if !token.is_empty() && token.bytes().all(|byte| byte == b' ') {
+                *token = token.replace(' ', "▁");
+            }
+        }
+    }
+
+    /// Texts to ids; of two alike the first counts.
+    fn vocabulary(&self) -> serde_json::Map<String, Json> {
+        let mut vocabulary = serde_json::Map::new();
+        for (id, token) in self.tokens.iter().enumerate() {
+            vocabulary.entry(token.clone()).or_insert_with(|| id.into());
+        }
+        vocabulary
+    }
+
+    /// Tokens that are matched as a whole before text is taken apart.
+    fn added(&self) -> Vec<Json> {
+        let added = |(id, token): (usize, &String)| {
+            let kind = self.kind(id);
+            (matches!(kind, CONTROL | USER_DEFINED) && !token.is_empty()).then(|| {
+                json!({
+                    "id": id, "content": token, "special": kind == CONTROL,
+                    "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
+                })
+            })
+        };
+        self.tokens.iter().enumerate().filter_map(added).collect()
+    }
+}
+
+fn texts(array: Array<'_>, key: &'static str) -> Result<Vec<String>, GgufError> {
+    array
+        .values(key)
+        .map(|value| match value? {
+            Value::Text(bytes) => std::str::from_utf8(bytes)
+                .map(str::to_owned)
+                .map_err(|_| GgufError::Utf8(key.into())),
+            _ => Err(GgufError::KeyType {
+                key: key.into(),
+                expected: "an array of texts",
+            }),
+        })
+        .collect()
+}
+
+/// What differs between the kinds of tokenizers.
+struct Parts {
+    normalizer: Json,
+    splitter: Json,
+    decoder: Json,
+    model: Json,
+}
+
+/// GPT-2's: merges over the bytes of text, spelled as letters.
+fn byte_level(file: &Gguf<'_>, entries: &Entries) -> Result<Parts, GgufError> {
+    let key = "tokenizer.ggml.merges";
+    let merges = file
+        .array(key)?
+        .ok_or_else(|| GgufError::KeyMissing(key.into()))?;
+    let merges = texts(merges, key)?;
+    let name = file.text("tokenizer.ggml.pre")?.unwrap_or("default");
+    let bytes = |splits: bool| json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": splits});
+    let split = |pattern: &str| {
+        json!([
+            {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": false},
+            bytes(false),
+        ])
+    };
+    let splitters = match name {
+        "llama-bpe" | "llama3" | "llama-v3" => split(LLAMA3),
+        "qwen2" | "deepseek-r1-qwen" => split(QWEN2),
+        "smollm" | "starcoder" | "refact" => {
+            json!([{"type": "Digits", "individual_digits": true}, bytes(true)])
+        }
+        "gpt-2" | "default" => json!([bytes(true)]),
+        other => {
+            return Err(GgufError::Tokenizer(format!(
+                "splits text as `{other}` does, which is not known; known are smollm, llama-bpe, qwen2, gpt-2"
+            )));
+        }
+    };
+    let normalizer = match name {
+        "qwen2" => json!({"type": "NFC"}),
+        _ => Json::Null,
+    };
+    Ok(Parts {
+        normalizer,
+        splitter: json!({"type": "Sequence", "pretokenizers": splitters}),
+        decoder: bytes(true),
+        model: json!({
+            "type": "BPE", "fuse_unk": false, "byte_fallback": false,
+            "ignore_merges": matches!(name, "llama-bpe" | "llama3" | "llama-v3"),
+            "vocab": entries.vocabulary(), "merges": merges,
+        }),
+    })
+}
+
+/// SentencePiece's: pieces with scores, spaces spelled `▁`, unknown letters as bytes. The merges are those that the
+/// pieces imply, as transformers recovers them (`generate_merges`).
+fn sentence_piece(file: &Gguf<'_>, entries: &Entries, gemma: bool) -> Result<Parts, GgufError> {
+    let prefix = file
+        .flag("tokenizer.ggml.add_space_prefix")?
+        .unwrap_or(!gemma);
+    let unknown = (0..entries.tokens.len())
+        .find(|index| entries.kind(*index) == UNKNOWN)
+        .map(|index| entries.tokens[index].as_str());
+    let spaces = json!({"type": "Replace", "pattern": {"String": " "}, "content": "▁"});
+    let mut decoders = vec![
+        json!({"type": "Replace", "pattern": {"String": "▁"}, "content": " "}),
+        json!({"type": "ByteFallback"}),
+        json!({"type": "Fuse"}),
+    ];
+    let normalizer = if prefix {
+        decoders.push(json!({"type": "Strip", "content": " ", "start": 1, "stop": 0}));
+        json!({"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"}, spaces]})
+    } else {
+        spaces
+    };
+    Ok(Parts {
+        normalizer,
+        splitter: Json::Null,
+        decoder: json!({"type": "Sequence", "decoders": decoders}),
+        model: json!({
+            "type": "BPE", "unk_token": unknown, "fuse_unk": true, "byte_fallback": true,
+            "vocab": entries.vocabulary(), "merges": merges(entries, gemma),
+        }),
+    })
+}
+
+/// Pieces longer than any that is trained are not taken apart: it would take the square of their length.
+const LONGEST: usize = 128;
+
+/// Every way of making a piece of two others, the best pieces first. Gemma's scores do not follow its merges; the
+/// order of its pieces does.
+fn merges(entries: &Entries, by_place: bool) -> Vec<[&str; 2]> {
+    let mut ids = HashMap::with_capacity(entries.tokens.len());
+    for (id, token) in entries.tokens.iter().enumerate() {
+        ids.entry(token.as_str()).or_insert(id);
+    }
+    let mut found = Vec::new();
+    for (id, token) in entries.tokens.iter().enumerate() {
+        if token.len() > LONGEST || matches!(entries.kind(id), CONTROL | BYTE | UNKNOWN) {
+            continue;
+        }
+        let score = match entries.scores.get(id) {
+            Some(score) if !by_place => *score,
+            _ => -(id as f64),
+        };
+        let first = found.len();
+        for (letters, (cut, _)) in token.char_indices().enumerate().skip(1) {
+            let (left, right) = token.split_at(cut);
+            if let (Some(a), Some(b)) = (ids.get(left), ids.get(right)) {
+                found.push((score, letters, (*a, *b), [left, right]));
+            }
+        }
+        found[first..].sort_by_key(|(_, _, ids, _)| *ids);
+    }
+    // The sort is stable, as Python's is; the longer left part wins between equals.
+    found.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.cmp(&a.1)));
+    found.into_iter().map(|(_, _, _, pair)| pair).collect()
+}

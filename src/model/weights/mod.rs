@@ -1,0 +1,276 @@
+//! The tensors of a checkpoint under the hub's names, whatever file they lie in: checked for shape, type and
+//! finiteness, widened to f32 or handed out as they are stored.
+
+mod gguf;
+mod kind;
+mod safetensors;
+mod sharded;
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use ::safetensors::Dtype;
+
+use super::ModelError;
+use gguf::names::Change;
+pub use gguf::{Array, Gguf, GgufError, Value};
+pub use kind::Kind;
+pub use sharded::Index;
+
+/// The tensors of a checkpoint, borrowed from the bytes of its files.
+#[derive(Debug)]
+pub struct Weights<'a> {
+    tensors: HashMap<String, Stored<'a>>,
+}
+
+/// A tensor as it lies in its file.
+#[derive(Debug, Clone)]
+struct Stored<'a> {
+    /// The type, or that of safetensors which is not read.
+    kind: Result<Kind, Dtype>,
+    shape: Vec<usize>,
+    bytes: &'a [u8],
+    change: Change,
+}
+
+/// A tensor's bytes in row-major order, whole blocks to a row, in the type they are stored in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Blocks<'a> {
+    /// How the numbers are stored.
+    pub kind: Kind,
+    /// Borrowed from the file, unless its rows had to be put into the hub's order.
+    pub bytes: Cow<'a, [u8]>,
+}
+
+impl<'a> Weights<'a> {
+    /// Reads one safetensors file and checks that every tensor lies inside it.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Safetensors`] with the reader's own reason (truncated, overlapping, header too large …).
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, ModelError> {
+        Ok(Self {
+            tensors: safetensors::parse(bytes)?,
+        })
+    }
+
+    /// Reads a checkpoint in several safetensors files, each with its name in the index.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Missing`] for a file that the index names and `files` lacks, [`ModelError::TensorMissing`] for a
+    /// tensor that is not in the file the index names, else as [`Weights::parse`].
+    pub fn sharded(index: &Index, files: &[(&str, &'a [u8])]) -> Result<Self, ModelError> {
+        Ok(Self {
+            tensors: sharded::join(index, files)?,
+        })
+    }
+
+    /// Names of all tensors.
+    pub fn names(&self) -> Vec<&str> {
+        self.tensors.keys().map(String::as_str).collect()
+    }
+
+    /// Whether there is a tensor of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
+    /// The shape of a tensor, when there is one of that name.
+    pub fn shape(&self, name: &str) -> Option<Vec<usize>> {
+        self.tensors.get(name).map(|tensor| tensor.shape.clone())
+    }
+
+    /// The values of the tensor `name`, in row-major order, widened to f32.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::TensorMissing`], [`ModelError::Shape`], [`ModelError::Dtype`] or [`ModelError::NotFinite`].
+    pub fn values(&self, name: &str, expected: &[usize]) -> Result<Vec<f32>, ModelError> {
+        let tensor = self.find(name, expected)?;
+        let blocks = tensor.blocks(name)?;
+        let mut values = blocks.kind.widen(&blocks.bytes);
+        if tensor.change == Change::PlusOne {
+            for value in &mut values {
+                *value -= 1.0;
+            }
+        }
+        // The hub's files do hold NaN at times, and one of them silently spoils every answer.
+        if values.iter().any(|value| !value.is_finite()) {
+            return Err(ModelError::NotFinite(name.into()));
+        }
+        Ok(values)
+    }
+
+    /// The tensor `name` as it is stored, for weights that stay quantised; whether its numbers are finite is not
+    /// looked at. Nothing when it is only to be had in f32, from [`Weights::values`].
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::TensorMissing`], [`ModelError::Shape`] or [`ModelError::Dtype`].
+    pub fn blocks(&self, name: &str, expected: &[usize]) -> Result<Option<Blocks<'a>>, ModelError> {
+        let tensor = self.find(name, expected)?;
+        if tensor.change == Change::PlusOne {
+            return Ok(None);
+        }
+        tensor.blocks(name).map(Some)
+    }
+
+    fn find(&self, name: &str, expected: &[usize]) -> Result<&Stored<'a>, ModelError> {
+        let tensor = self
+            .tensors
+            .get(name)
+            .ok_or_else(|| ModelError::TensorMissing(name.into()))?;
+        if tensor.shape != expected {
+            return Err(ModelError::Shape {
+                name: name.into(),
+                found: tensor.shape.clone(),
+                expected: expected.to_vec(),
+            });
+        }
+        Ok(tensor)
+    }
+}
+
+impl<'a> Stored<'a> {
+    /// The bytes with the rows in the hub's order.
+    fn blocks(&self, name: &str) -> Result<Blocks<'a>, ModelError> {
+        let kind = self.kind.map_err(|dtype| ModelError::Dtype {
+            name: name.into(),
+            dtype: format!("{dtype:?}"),
+        })?;
+        let bytes = match self.change {
+            Change::Interleaved { heads } => Cow::Owned(self.apart(heads, name)?),
+            Change::None | Change::PlusOne => Cow::Borrowed(self.bytes),
+        };
+        Ok(Blocks { kind, bytes })
+    }
+
+    /// Rows `2i` and `2i + 1` of a head go back to `i` and `i + half`. Rows are whole blocks, so that this works on
+    /// every type.
+    fn apart(&self, heads: usize, name: &str) -> Result<Vec<u8>, ModelError> {
+        let rows = self.shape[0];
+        if heads == 0 || !rows.is_multiple_of(2 * heads) {
+            return Err(ModelError::Shape {
+                name: name.into(),
+                found: self.shape.clone(),
+                expected: vec![2 * heads],
+            });
+        }
+        let (length, half) = (self.bytes.len() / rows, rows / heads / 2);
+        let mut bytes = Vec::with_capacity(self.bytes.len());
+        for row in 0..rows {
+            let (head, place) = (row / (2 * half), row % (2 * half));
+            let from = head * 2 * half + place % half * 2 + place / half;
+            bytes.extend_from_slice(&self.bytes[from * length..][..length]);
+        }
+        Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use half::{bf16, f16};
+
+    use super::*;
+
+    fn file(header: &str, data: &[u8]) -> Vec<u8> {
+        let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+        bytes.extend_from_slice(header.as_bytes());
+        bytes.extend_from_slice(data);
+        bytes
+    }
+
+    #[test]
+    fn reads_f32_f16_and_bf16_alike() {
+        let mut data = Vec::new();
+        data.extend_from_slice(&1.5f32.to_le_bytes());
+        data.extend_from_slice(&f16::from_f32(1.5).to_le_bytes());
+        data.extend_from_slice(&bf16::from_f32(1.5).to_le_bytes());
+        let bytes = file(
+            r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F16","shape":[1],"data_offsets":[4,6]},"c":{"dtype":"BF16","shape":[1],"data_offsets":[6,8]}}"#,
+            &data,
+        );
+        let weights = Weights::parse(&bytes).unwrap();
+        for name in ["a", "b", "c"] {
+            assert_eq!(weights.values(name, &[1]).unwrap(), vec![1.5]);
+        }
+    }
+
+    #[test]
+    fn a_truncated_file_is_refused() {
+        let bytes = file(
+            r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#,
+            &[0; 4],
+        );
+        assert!(matches!(
+            Weights::parse(&bytes),
+            Err(ModelError::Safetensors(_))
+        ));
+    }
+
+    #[test]
+    fn a_header_longer_than_the_file_is_refused() {
+        assert!(matches!(
+            Weights::parse(&u64::MAX.to_le_bytes()),
+            Err(ModelError::Safetensors(_))
+        ));
+    }
+
+    #[test]
+    fn a_tensor_of_another_shape_is_named_with_both_shapes() {
+        let bytes = file(
+            r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#,
+            &[0; 4],
+        );
+        let error = Weights::parse(&bytes)
+            .unwrap()
+            .values("a", &[2])
+            .unwrap_err();
+        assert_eq!(
+            error,
+            ModelError::Shape {
+                name: "a".into(),
+                found: vec![1],
+                expected: vec![2]
+            }
+        );
+    }
+
+    #[test]
+    fn a_tensor_that_is_not_there_is_named() {
+        let bytes = file("{}", &[]);
+        let error = Weights::parse(&bytes)
+            .unwrap()
+            .values("w", &[1])
+            .unwrap_err();
+        assert_eq!(error, ModelError::TensorMissing("w".into()));
+    }
+
+    #[test]
+    fn integers_are_refused_as_weights() {
+        let bytes = file(
+            r#"{"a":{"dtype":"I32","shape":[1],"data_offsets":[0,4]}}"#,
+            &[0; 4],
+        );
+        let error = Weights::parse(&bytes)
+            .unwrap()
+            .values("a", &[1])
+            .unwrap_err();
+        assert!(matches!(error, ModelError::Dtype { .. }));
+    }
+
+    #[test]
+    fn a_weight_that_is_no_number_is_refused() {
+        let bytes = file(
+            r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#,
+            &f32::NAN.to_le_bytes(),
+        );
+        let error = Weights::parse(&bytes)
+            .unwrap()
+            .values("a", &[1])
+            .unwrap_err();
+        assert_eq!(error, ModelError::NotFinite("a".into()));
+    }
+}
