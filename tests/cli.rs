@@ -170,9 +170,10 @@ fn a_run_reports_every_row_and_repeats_itself() {
     assert_eq!(first["device"], "cpu");
     assert_eq!(first["seed"], 3);
     assert_eq!(first["recipe"], "psi");
+    let teacher = &report["teacher"];
     assert_eq!(
-        first["teacher"],
-        serde_json::json!({"kind": "offline", "requests": 0, "bytes": 0})
+        (&teacher["kind"], &teacher["requests"], &teacher["bytes"]),
+        (&"offline".into(), &0.into(), &0.into())
     );
     let counts = &first["instances"];
     let refused: u64 = counts["refused"]

@@ -252,6 +252,16 @@ impl Shown {
                     self.keep(&format!("note: {warning}"));
                 }
             }
+            Event::Brief {
+                text,
+                destination,
+                epsilon,
+            } => {
+                let size = text.len();
+                self.keep(&format!(
+                    "sending a brief of {size} bytes to {destination}, epsilon {epsilon}"
+                ));
+            }
             Event::Progress {
                 stage,
                 row,

@@ -56,6 +56,8 @@ pub struct Settings {
     pub rounds: usize,
     /// How much the brief may tell of one seed; nothing of the seeds is told when zero.
     pub epsilon: Epsilon,
+    /// A brief that the user has seen, to be sent as it stands; without it, one is drawn.
+    pub brief: Option<Brief>,
     /// What has left so far, with the user's budget, where a run goes on with an earlier one's.
     pub ledger: Option<Ledger>,
     /// Whether the user has confirmed words of their own that repeat an example.
@@ -101,6 +103,7 @@ impl Default for Settings {
             instances: 140,
             rounds: 1,
             epsilon: Epsilon::ROUND,
+            brief: None,
             ledger: None,
             own_words_confirmed: false,
             seed: 1,
@@ -212,6 +215,7 @@ pub async fn run(
     outcome: &mut Outcome,
 ) -> Result<Report, Error> {
     settings.check()?;
+    let whole = task;
     let (mut task, test) = split(task, settings.test_limit);
     if let Some(most) = settings.seeds_per_label {
         limit_seeds(&mut task, most, settings.seed);
@@ -265,7 +269,14 @@ pub async fn run(
     }
 
     if wants(RowName::Psi) {
-        let set = principles(task, settings, monitor, &mut teacher, &mut outcome.ledger).await?;
+        let set = principles(
+            (task, whole),
+            settings,
+            monitor,
+            &mut teacher,
+            &mut outcome.ledger,
+        )
+        .await?;
         outcome.principles = Some(set);
     }
 
@@ -450,8 +461,23 @@ fn plan(
     monitor.plan(parts);
 }
 
+/// The brief of a task, with fresh noise; it tells nothing of the seeds where ε is zero.
+///
+/// # Errors
+///
+/// [`Error::Brief`] where the system has no random bits.
+pub fn brief(task: &Task, epsilon: Epsilon) -> Result<Brief, Error> {
+    let sketch = match epsilon {
+        Epsilon::ZERO => None,
+        epsilon => Some(Sketch::draw(task, epsilon, &mut OsEntropy::default())?),
+    };
+    Ok(Brief::with(task, sketch.as_ref(), None))
+}
+
+/// `whole` is the task as the user brought it. A brief tells of all its seeds: which of them a run uses is drawn by
+/// chance, so that one seed more could change many of those, and the bound would be one for the wrong thing.
 async fn principles(
-    task: &Task,
+    (task, whole): (&Task, &Task),
     settings: &Settings,
     monitor: &mut Monitor<'_>,
     teacher: &mut TeacherReport,
@@ -463,12 +489,11 @@ async fn principles(
         Teacher::Recorded(text) => recorded::parse(text, task)?.set,
         Teacher::Api { url, model, key } => {
             let destination = Destination::parse(url)?;
-            let sketch = match settings.epsilon {
-                Epsilon::ZERO => None,
-                epsilon => Some(Sketch::draw(task, epsilon, &mut OsEntropy::default())?),
+            let brief = match &settings.brief {
+                Some(brief) => brief.clone(),
+                None => brief(whole, settings.epsilon)?,
             };
-            let brief = Brief::with(task, sketch.as_ref(), None);
-            let mut guard = Guard::new(task, destination.clone());
+            let mut guard = Guard::new(whole, destination.clone());
             if settings.own_words_confirmed {
                 guard = guard.with_own_words_confirmed();
             }
@@ -481,6 +506,11 @@ async fn principles(
             let spent = ledger.spent();
             let (brief, _) = guard.clear(brief, destination, ledger, api::now())?;
             teacher.epsilon = ledger.spent_since(spent);
+            monitor.send(&Event::Brief {
+                text: brief.get().text().to_owned(),
+                destination: brief.destination().url().to_owned(),
+                epsilon: teacher.epsilon,
+            });
             let asked = api::Teacher::new(model).with_key(key.as_deref());
             let cancel = monitor.cancel();
             let mut watch = |_: &str| !cancel.is_cancelled();

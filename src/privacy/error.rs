@@ -93,6 +93,11 @@ pub enum BriefError {
         /// Where it may go.
         agreed: String,
     },
+    /// A brief of another task than the guard knows.
+    #[error(
+        "the brief was written for other words or labels than the task has now; write it again"
+    )]
+    OtherTask,
     /// An ε out of its range.
     #[error("epsilon is {0}; it must be a number from 0.01 to 100")]
     Epsilon(String),

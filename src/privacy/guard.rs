@@ -23,9 +23,20 @@ const CHARACTERS: usize = 24;
 /// }
 /// ```
 ///
+/// A call takes the clearance, and nothing less:
+///
+/// ```
+/// use seedbed::principle::api::{Teacher, ask};
+/// use seedbed::privacy::{Brief, Cleared, Ledger};
+/// async fn call(brief: Cleared<Brief>, ledger: &mut Ledger, task: &seedbed::task::Task) {
+///     let _ = ask(brief, &Teacher::new("model"), task, ledger, &mut |_| true).await;
+/// }
+/// ```
+///
 /// ```compile_fail,E0308
-/// async fn skip(brief: seedbed::privacy::Brief, ledger: &mut seedbed::privacy::Ledger, task: &seedbed::task::Task) {
-///     use seedbed::principle::api::{Teacher, ask};
+/// use seedbed::principle::api::{Teacher, ask};
+/// use seedbed::privacy::{Brief, Cleared, Ledger};
+/// async fn call(brief: Brief, ledger: &mut Ledger, task: &seedbed::task::Task) {
 ///     let _ = ask(brief, &Teacher::new("model"), task, ledger, &mut |_| true).await;
 /// }
 /// ```
@@ -137,8 +148,11 @@ impl<'a> Guard<'a> {
     ///
     /// # Errors
     ///
-    /// [`BriefError::TooLong`], [`BriefError::Refused`].
+    /// [`BriefError::TooLong`], [`BriefError::Refused`], [`BriefError::OtherTask`].
     pub fn check(&self, brief: &Brief) -> Result<Vec<Warning>, BriefError> {
+        if brief.instruction != self.task.instruction || brief.labels != self.task.labels {
+            return Err(BriefError::OtherTask);
+        }
         if !fits(brief.text()) {
             return Err(BriefError::TooLong {
                 bytes: brief.text().len(),
@@ -470,6 +484,13 @@ mod tests {
                 ..
             })
         ));
+    }
+
+    #[test]
+    fn a_brief_of_another_task_is_refused() {
+        let (one, other) = (own("Sort.", ["a", "b"]), own("Sort it.", ["a", "b"]));
+        let checked = Guard::new(&one, agreed()).check(&Brief::of(&other));
+        assert_eq!(checked, Err(BriefError::OtherTask));
     }
 
     #[test]

@@ -4,6 +4,23 @@
 //! text a teacher is sent, the [`Guard`] checks it, and only the guard can make the [`Cleared`] brief that a teacher
 //! can be asked with. The [`Ledger`] keeps what left, and stops when the user's budget is spent.
 //!
+//! ```
+//! use seedbed::privacy::{Brief, Destination, Epsilon, Guard, Ledger, OsEntropy, Sketch};
+//! let task = seedbed::task::parse_pasted("mood", "Say the mood.", "glad\tlovely day\nsad\tlost my keys")?;
+//! let sketch = Sketch::draw(&task, Epsilon::ROUND, &mut OsEntropy::default())?;
+//! let brief = Brief::with(&task, Some(&sketch), None);
+//! assert!(brief.text().contains("Labels: glad, sad") && !brief.text().contains("keys"));
+//!
+//! let destination = Destination::parse("https://api.example.org/v1")?;
+//! let mut ledger = Ledger::new(Epsilon::TOTAL);
+//! let (cleared, warnings) =
+//!     Guard::new(&task, destination.clone()).clear(brief, destination, &mut ledger, 0)?;
+//! assert_eq!((ledger.spent(), warnings.len()), (Epsilon::ROUND, 0));
+//! // `cleared` is what a teacher can be asked with.
+//! # drop(cleared);
+//! # Ok::<(), seedbed::Error>(())
+//! ```
+//!
 //! # What the bound covers
 //!
 //! For any two sets of seeds that differ by one seed, added or taken away, every sketch is drawn with a probability
