@@ -170,7 +170,7 @@ fn a_run_reports_every_row_and_repeats_itself() {
     assert_eq!(first["device"], "cpu");
     assert_eq!(first["seed"], 3);
     assert_eq!(first["recipe"], "psi");
-    let teacher = &report["teacher"];
+    let teacher = &first["teacher"];
     assert_eq!(
         (&teacher["kind"], &teacher["requests"], &teacher["bytes"]),
         (&"offline".into(), &0.into(), &0.into())
