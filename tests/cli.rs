@@ -170,9 +170,10 @@ fn a_run_reports_every_row_and_repeats_itself() {
     assert_eq!(first["device"], "cpu");
     assert_eq!(first["seed"], 3);
     assert_eq!(first["recipe"], "psi");
+    let teacher = &first["teacher"];
     assert_eq!(
-        first["teacher"],
-        serde_json::json!({"kind": "offline", "requests": 0, "bytes": 0})
+        (&teacher["kind"], &teacher["requests"], &teacher["bytes"]),
+        (&"offline".into(), &0.into(), &0.into())
     );
     let counts = &first["instances"];
     let refused: u64 = counts["refused"]
@@ -412,7 +413,7 @@ fn bench_gives_every_pass_as_one_object() {
     };
     assert_eq!(
         (passes("load"), passes("prefill"), passes("dpo-step")),
-        (3, 3, 0)
+        (3, 3, 3)
     );
     assert_eq!(report["measures"]["prefill"]["passes"][2]["tokens"], 256);
     refuses(
@@ -427,4 +428,37 @@ fn bench_gives_every_pass_as_one_object() {
         ],
         &["prefill", "sft-step"],
     );
+}
+
+#[test]
+fn brief_prints_what_would_be_sent_and_nothing_of_the_seeds() {
+    let brief = |more: &[&str]| {
+        let output = seedbed(&[&["brief", "www/tasks/snips_intent"], more].concat());
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let plain = brief(&["--epsilon", "0"]);
+    assert!(plain.starts_with("Task: ") && plain.contains("GetWeather") && !plain.ends_with('\n'));
+    assert!(!plain.contains("Examples"));
+    let object: Value = serde_json::from_str(&brief(&["--epsilon", "4", "--json"])).expect("JSON");
+    assert_eq!(object["epsilon"], 4.0);
+    assert_eq!(object["ledger"]["spent"], 4.0);
+    let text = object["brief"].as_str().expect("text");
+    assert!(text.starts_with(&plain) && text.contains("Examples: about "));
+    let body: Value = serde_json::from_str(object["body"].as_str().expect("text")).expect("JSON");
+    assert_eq!(body["messages"][1]["content"], text);
+    let seeds = std::fs::read_to_string("www/tasks/snips_intent/seeds.jsonl").expect("seeds");
+    for seed in seeds.lines() {
+        let seed: Value = serde_json::from_str(seed).expect("JSON");
+        let words: Vec<&str> = seed["text"]
+            .as_str()
+            .expect("text")
+            .split_whitespace()
+            .collect();
+        assert!(words.windows(3).all(|run| !text.contains(&run.join(" "))));
+    }
 }

@@ -143,7 +143,7 @@ fn gradients_are_right(family: &str) {
         let tensor = |values: Vec<f32>| {
             Tensor::<1>::from_data(TensorData::new(values, [count]), &opened.device)
         };
-        let (input, _) = Input::sequences(&[ids.clone()], 0);
+        let (input, _) = Input::sequences(std::slice::from_ref(&ids), 0);
         let sources: Vec<u32> = (9..19).collect();
         let pass = |factors: &Tensor<1>, most: usize, back: bool| -> (f64, Vec<f32>) {
             let pass = decoder

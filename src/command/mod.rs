@@ -2,6 +2,7 @@
 
 mod ask;
 mod bench;
+mod brief;
 mod models;
 mod run;
 
@@ -25,6 +26,8 @@ enum Part {
     Run(run::Run),
     /// Measure a model, with an adapter or without, on a task's test rows.
     Eval(run::Eval),
+    /// Print what a teacher would be sent, byte for byte, without sending it.
+    Brief(brief::BriefOf),
     /// Print the scores over the vocabulary at every position of a sequence.
     Logits(ask::Logits),
     /// Continue a prompt.
@@ -43,6 +46,7 @@ impl Command {
         match self.part {
             Part::Run(run) => run.run().await,
             Part::Eval(eval) => eval.run().await,
+            Part::Brief(brief) => brief.run(),
             Part::Logits(logits) => logits.run().await,
             Part::Generate(generate) => generate.run().await,
             Part::Bench(bench) => bench.run().await,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::principle::Principle;
+use crate::privacy::Epsilon;
 use crate::task::Metrics;
 
 /// What a student was trained on: the rows that every run compares.
@@ -135,6 +136,15 @@ pub enum Event {
         /// How long it took.
         seconds: f64,
     },
+    /// A brief passed the guard and is sent to the teacher.
+    Brief {
+        /// The brief, byte for byte.
+        text: String,
+        /// Where it goes.
+        destination: String,
+        /// What it tells of one seed, beyond what was told before.
+        epsilon: Epsilon,
+    },
     /// A principle was written.
     Principle {
         /// The principle.
@@ -222,6 +232,12 @@ pub struct TeacherReport {
     pub requests: usize,
     /// Bytes that left in their bodies.
     pub bytes: usize,
+    /// Tokens of the requests, estimated where the teacher did not count them.
+    pub tokens_in: u64,
+    /// Tokens of its answers, estimated likewise.
+    pub tokens_out: u64,
+    /// What the briefs told of one seed.
+    pub epsilon: Epsilon,
 }
 
 /// The result of a run. Keys are added over time, none is renamed.

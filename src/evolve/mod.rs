@@ -8,5 +8,5 @@ mod stages;
 
 pub use event::{Event, Instance, InstanceCounts, Report, RowName, Stage, TeacherReport};
 pub use monitor::{Cancel, Monitor};
-pub use psi::{Outcome, Settings, Teacher, run};
+pub use psi::{Outcome, Settings, Teacher, brief, run};
 pub use stages::{evaluate, predict};

@@ -11,7 +11,7 @@ use crate::generate::Sampling;
 use crate::kernels::Opened;
 use crate::model::{Adapter, Model};
 use crate::principle::{self, PrincipleSet, api, offline, recorded};
-use crate::privacy::{Brief, Destination};
+use crate::privacy::{Brief, Destination, Epsilon, Guard, Ledger, OsEntropy, Sketch};
 use crate::task::{Example, Metrics, Task};
 use crate::train::Row;
 
@@ -54,7 +54,15 @@ pub struct Settings {
     pub instances: usize,
     /// Rounds in which they are written; after each, the writer learns from what was accepted.
     pub rounds: usize,
-    /// Seed of every random choice.
+    /// How much the brief may tell of one seed; nothing of the seeds is told when zero.
+    pub epsilon: Epsilon,
+    /// A brief that the user has seen, to be sent as it stands; without it, one is drawn.
+    pub brief: Option<Brief>,
+    /// What has left so far, with the user's budget, where a run goes on with an earlier one's.
+    pub ledger: Option<Ledger>,
+    /// Whether the user has confirmed words of their own that repeat an example.
+    pub own_words_confirmed: bool,
+    /// Seed of every random choice, but for the noise of the brief.
     pub seed: u64,
     /// Seeds of each label that are used, drawn by chance; all when `None`.
     pub seeds_per_label: Option<usize>,
@@ -94,6 +102,10 @@ impl Default for Settings {
             teacher: Teacher::Offline,
             instances: 140,
             rounds: 1,
+            epsilon: Epsilon::ROUND,
+            brief: None,
+            ledger: None,
+            own_words_confirmed: false,
             seed: 1,
             seeds_per_label: None,
             test_limit: None,
@@ -179,6 +191,8 @@ pub struct Outcome {
     pub task: Option<Task>,
     /// The principles.
     pub principles: Option<PrincipleSet>,
+    /// What has left; none where no teacher is asked.
+    pub ledger: Option<Ledger>,
     /// All instances, refused ones too.
     pub instances: Vec<Instance>,
     /// The adapter of the last row that was trained, and which row that was.
@@ -201,6 +215,7 @@ pub async fn run(
     outcome: &mut Outcome,
 ) -> Result<Report, Error> {
     settings.check()?;
+    let whole = task;
     let (mut task, test) = split(task, settings.test_limit);
     if let Some(most) = settings.seeds_per_label {
         limit_seeds(&mut task, most, settings.seed);
@@ -241,6 +256,9 @@ pub async fn run(
         kind: settings.teacher.kind(),
         requests: 0,
         bytes: 0,
+        tokens_in: 0,
+        tokens_out: 0,
+        epsilon: Epsilon::ZERO,
     };
 
     if wants(RowName::Untouched) {
@@ -251,7 +269,14 @@ pub async fn run(
     }
 
     if wants(RowName::Psi) {
-        let set = principles(task, settings, monitor, &mut teacher).await?;
+        let set = principles(
+            (task, whole),
+            settings,
+            monitor,
+            &mut teacher,
+            &mut outcome.ledger,
+        )
+        .await?;
         outcome.principles = Some(set);
     }
 
@@ -436,11 +461,27 @@ fn plan(
     monitor.plan(parts);
 }
 
+/// The brief of a task, with fresh noise; it tells nothing of the seeds where ε is zero.
+///
+/// # Errors
+///
+/// [`Error::Brief`] where the system has no random bits.
+pub fn brief(task: &Task, epsilon: Epsilon) -> Result<Brief, Error> {
+    let sketch = match epsilon {
+        Epsilon::ZERO => None,
+        epsilon => Some(Sketch::draw(task, epsilon, &mut OsEntropy::default())?),
+    };
+    Ok(Brief::with(task, sketch.as_ref(), None))
+}
+
+/// `whole` is the task as the user brought it. A brief tells of all its seeds: which of them a run uses is drawn by
+/// chance, so that one seed more could change many of those, and the bound would be one for the wrong thing.
 async fn principles(
-    task: &Task,
+    (task, whole): (&Task, &Task),
     settings: &Settings,
     monitor: &mut Monitor<'_>,
     teacher: &mut TeacherReport,
+    ledger: &mut Option<Ledger>,
 ) -> Result<PrincipleSet, Error> {
     monitor.begin(Stage::Principles, Some(RowName::Psi), 1);
     let set = match &settings.teacher {
@@ -448,12 +489,38 @@ async fn principles(
         Teacher::Recorded(text) => recorded::parse(text, task)?.set,
         Teacher::Api { url, model, key } => {
             let destination = Destination::parse(url)?;
-            let brief = Brief::of(task).clear(task)?;
+            let brief = match &settings.brief {
+                Some(brief) => brief.clone(),
+                None => brief(whole, settings.epsilon)?,
+            };
+            let mut guard = Guard::new(whole, destination.clone());
+            if settings.own_words_confirmed {
+                guard = guard.with_own_words_confirmed();
+            }
+            let ledger = ledger.insert(
+                settings
+                    .ledger
+                    .clone()
+                    .unwrap_or_else(|| Ledger::new(Epsilon::TOTAL)),
+            );
+            let spent = ledger.spent();
+            let (brief, _) = guard.clear(brief, destination, ledger, api::now())?;
+            teacher.epsilon = ledger.spent_since(spent);
+            monitor.send(&Event::Brief {
+                text: brief.get().text().to_owned(),
+                destination: brief.destination().url().to_owned(),
+                epsilon: teacher.epsilon,
+            });
+            let asked = api::Teacher::new(model).with_key(key.as_deref());
+            let cancel = monitor.cancel();
+            let mut watch = |_: &str| !cancel.is_cancelled();
             let answer = monitor
-                .race(api::ask(&brief, &destination, model, key.as_deref(), task))
+                .race(api::ask(brief, &asked, task, ledger, &mut watch))
                 .await?;
-            teacher.requests += 1;
+            teacher.requests += answer.requests;
             teacher.bytes += answer.bytes_sent;
+            teacher.tokens_in += answer.usage.input;
+            teacher.tokens_out += answer.usage.output;
             answer.set
         }
     };

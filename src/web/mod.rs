@@ -17,6 +17,7 @@ use crate::Error;
 use crate::evolve::{self, Cancel, Event, Monitor, Outcome, RowName, Settings, Teacher};
 use crate::kernels::{self, Choice, Opened};
 use crate::model::{Files, Model};
+use crate::privacy::{Brief, Epsilon, Ledger, estimate_tokens};
 use crate::task::{self, Task};
 use errors::thrown;
 
@@ -41,6 +42,8 @@ struct RunOptions {
     learning_rate: Option<f64>,
     rows: Option<Vec<RowName>>,
     principles: Option<String>,
+    epsilon: Option<Epsilon>,
+    own_words_confirmed: bool,
     teacher: Option<TeacherOptions>,
 }
 
@@ -63,6 +66,8 @@ impl RunOptions {
             epochs: self.epochs.unwrap_or(standard.epochs),
             learning_rate: self.learning_rate.or(standard.learning_rate),
             rows: self.rows.unwrap_or(standard.rows),
+            epsilon: self.epsilon.unwrap_or(standard.epsilon),
+            own_words_confirmed: self.own_words_confirmed,
             teacher: match (self.principles, self.teacher) {
                 (Some(text), _) => Teacher::Recorded(text),
                 (None, Some(teacher)) => Teacher::Api {
@@ -100,6 +105,14 @@ struct TaskSummary<'a> {
 }
 
 #[derive(Serialize)]
+struct BriefSummary<'a> {
+    text: &'a str,
+    bytes: usize,
+    tokens: usize,
+    epsilon: Epsilon,
+}
+
+#[derive(Serialize)]
 struct Prediction<'a> {
     label: &'a str,
     probabilities: std::collections::BTreeMap<&'a str, f32>,
@@ -124,6 +137,7 @@ pub struct Engine {
     opened: Opened,
     model: RefCell<Option<Rc<Model>>>,
     outcome: RefCell<Rc<Outcome>>,
+    brief: RefCell<Option<Brief>>,
     running: Cell<bool>,
 }
 
@@ -143,6 +157,7 @@ impl Engine {
             opened,
             model: RefCell::new(None),
             outcome: RefCell::new(Rc::new(Outcome::default())),
+            brief: RefCell::new(None),
             running: Cell::new(false),
         })
     }
@@ -250,7 +265,10 @@ impl Engine {
             }
         }
         let mut outcome = Outcome::default();
-        let settings = options.unwrap_or_default().settings();
+        let settings = Settings {
+            brief: self.brief.borrow_mut().take(),
+            ..options.unwrap_or_default().settings()
+        };
         let result = {
             let send = |event: &Event| {
                 // A listener that throws must not stop the run.
@@ -338,6 +356,35 @@ impl Engine {
             .filter_map(|instance| serde_json::to_string(instance).ok())
             .map(|line| line + "\n")
             .collect()
+    }
+
+    /// Draws the brief of a task for the user to see. The next run with a teacher sends it as it stands.
+    pub fn draw_brief(
+        &self,
+        task: &str,
+        seeds: &str,
+        test: Option<String>,
+        epsilon: f64,
+    ) -> Result<JsValue, JsValue> {
+        let task = read_task(task, seeds, test)?;
+        let brief = Epsilon::try_from(epsilon)
+            .map_err(Error::from)
+            .and_then(|epsilon| evolve::brief(&task, epsilon))
+            .map_err(|error| thrown(&error))?;
+        let shown = plain(&BriefSummary {
+            text: brief.text(),
+            bytes: brief.text().len(),
+            tokens: estimate_tokens(brief.text()),
+            epsilon: brief.epsilon(),
+        })?;
+        *self.brief.borrow_mut() = Some(brief);
+        Ok(shown)
+    }
+
+    /// What the last run has sent, as JSON; none where nothing could leave.
+    pub fn ledger(&self) -> Option<String> {
+        let outcome = self.outcome.borrow();
+        outcome.ledger.as_ref().map(Ledger::to_json)
     }
 
     /// Scores over the vocabulary at every position of a sequence, row after row.
