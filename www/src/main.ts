@@ -2,10 +2,13 @@
 import "./style/base.css";
 import "./style/layout.css";
 import "./style/places.css";
+import "./style/result.css";
 import { OWN_TASK, readSettings, writeSettings } from "./settings";
 import { Store } from "./state";
 import { Studio } from "./studio";
 import { BUNDLED } from "./task/bundled";
+import { ChangesPlace } from "./ui/changes";
+import { ConfusionPlace } from "./ui/confusion";
 import { Header } from "./ui/header";
 import { InstancesPlace } from "./ui/instances";
 import { KeepPlace } from "./ui/keep";
@@ -41,6 +44,8 @@ const places = [
   new InstancesPlace(),
   new TrainingPlace(),
   new ResultPlace(),
+  new ConfusionPlace(),
+  new ChangesPlace(),
   new TryPlace((text) => studio.client.call("predict", { text })),
   new KeepPlace(studio.client, store),
 ];
