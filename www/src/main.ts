@@ -3,12 +3,14 @@ import "./style/base.css";
 import "./style/layout.css";
 import "./style/places.css";
 import "./style/result.css";
+import "./style/instances.css";
 import { OWN_TASK, readSettings, writeSettings } from "./settings";
 import { Store } from "./state";
 import { Studio } from "./studio";
 import { BUNDLED } from "./task/bundled";
 import { ChangesPlace } from "./ui/changes";
 import { ConfusionPlace } from "./ui/confusion";
+import { DiversityPlace } from "./ui/diversity";
 import { Header } from "./ui/header";
 import { InstancesPlace } from "./ui/instances";
 import { KeepPlace } from "./ui/keep";
@@ -41,7 +43,8 @@ const places = [
   settings,
   runBar,
   new PrinciplesPlace(),
-  new InstancesPlace(),
+  new InstancesPlace(store),
+  new DiversityPlace(),
   new TrainingPlace(),
   new ResultPlace(),
   new ConfusionPlace(),

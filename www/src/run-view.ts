@@ -1,5 +1,6 @@
 /** What the page knows of a run: everything it shows is read off the events. */
 import type { InstanceWritten, Metrics, Principle, Report, RowName, RunEvent, RunStarted, Stage, TrainStep } from "./events";
+import type { Edits } from "./instances/edits";
 
 export type Phase = "idle" | "loading" | "running" | "stopping" | "stopped" | "finished" | "failed";
 
@@ -35,6 +36,9 @@ export interface RunView {
   secondsLeft: number | null;
   principles: Principle[];
   instances: InstanceWritten[];
+  /** What the visitor changed in the instances, and how often. */
+  edits: Edits;
+  editCount: number;
   steps: Partial<Record<Trained, TrainStep[]>>;
   lastStep: TrainStep | null;
   rows: Partial<Record<RowName, RowResult>>;
@@ -54,6 +58,8 @@ export function emptyRun(run: number): RunView {
     secondsLeft: null,
     principles: [],
     instances: [],
+    edits: new Map(),
+    editCount: 0,
     steps: {},
     lastStep: null,
     rows: {},

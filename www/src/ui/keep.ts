@@ -30,7 +30,9 @@ export class KeepPlace {
 
   private async saveInstances(): Promise<void> {
     const { state } = this.store;
-    const lines = state.engineHasRun ? await this.client.call("instances", {}) : instancesFromEvents(state.run.instances);
+    const { instances, edits } = state.run;
+    const untouched = state.engineHasRun && edits.size === 0;
+    const lines = untouched ? await this.client.call("instances", {}) : instancesFromEvents(instances, edits);
     save(new Blob([lines], { type: "application/jsonl" }), fileName(this.task(), "instances.jsonl"));
   }
 
