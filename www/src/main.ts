@@ -2,6 +2,7 @@
 import "./style/base.css";
 import "./style/layout.css";
 import "./style/places.css";
+import "./style/seeds.css";
 import "./style/result.css";
 import "./style/instances.css";
 import { OWN_TASK, readSettings, writeSettings } from "./settings";
