@@ -12,6 +12,11 @@ export function adapterZip(adapter: AdapterFiles): Blob {
   return new Blob([new Uint8Array(zip)], { type: "application/zip" });
 }
 
+export function dataZip(instances: string, card: string): Blob {
+  const zip = zipSync({ "README.md": strToU8(card), "instances.jsonl": strToU8(instances) });
+  return new Blob([new Uint8Array(zip)], { type: "application/zip" });
+}
+
 /** The instances as the page saw them, with the visitor's changes; each line says whether it was changed. */
 export function instancesFromEvents(instances: readonly InstanceWritten[], edits: Edits): string {
   return kept(instances, edits)

@@ -5,6 +5,7 @@ import "./style/places.css";
 import "./style/seeds.css";
 import "./style/result.css";
 import "./style/instances.css";
+import type { SavedRun } from "./run-file/run-file";
 import { OWN_TASK, readSettings, writeSettings } from "./settings";
 import { Store } from "./state";
 import { Studio } from "./studio";
@@ -51,7 +52,7 @@ const places = [
   new ConfusionPlace(),
   new ChangesPlace(),
   new TryPlace((text) => studio.client.call("predict", { text })),
-  new KeepPlace(studio.client, store),
+  new KeepPlace(studio.client, store, { ownTask: () => task.ownTask(), open: openSaved }),
 ];
 store.subscribe((state) => {
   for (const place of places) {
@@ -71,6 +72,19 @@ function choose(name: string): void {
     // The fields are shown by the next drawing; only then can one of them take the focus.
     setTimeout(() => task.focusOwn(), 100);
   }
+}
+
+/** A run out of a file brings its settings too, but not the device: that is this machine's. */
+function openSaved(saved: SavedRun): void {
+  const { device } = store.state.settings;
+  const brought = { ...readSettings(saved.settings, BUNDLED.map((bundled) => bundled.name)), device };
+  apply(brought);
+  settings.fill(brought);
+  if (saved.own !== null) {
+    task.fill(saved.own);
+  }
+  studio.openSaved(saved);
+  void studio.check();
 }
 
 async function play(): Promise<void> {

@@ -26,7 +26,11 @@ export interface RowResult {
 export interface RunView {
   /** Grows by one with each run, so that a place knows when to start afresh. */
   run: number;
+  /** A run out of a file was not made by this tab's engine. */
+  source: "engine" | "file";
   phase: Phase;
+  /** All that was said but how far it is, so that the run can be saved. */
+  log: RunEvent[];
   loading: { done: number; total: number | null } | null;
   started: RunStarted | null;
   stage: StageNow | null;
@@ -49,7 +53,9 @@ export interface RunView {
 export function emptyRun(run: number): RunView {
   return {
     run,
+    source: "engine",
     phase: "idle",
+    log: [],
     loading: null,
     started: null,
     stage: null,
@@ -70,6 +76,9 @@ export function emptyRun(run: number): RunView {
 
 /** Takes one event into the view. */
 export function take(view: RunView, event: RunEvent): void {
+  if (event.type !== "progress") {
+    view.log.push(event);
+  }
   switch (event.type) {
     case "run_started":
       view.started = event;

@@ -1,7 +1,9 @@
 /** What the page does: opens the engine, checks the task, runs, stops. The places only show and ask. */
 import { EngineClient, EngineError } from "./engine-client";
 import type { RunEvent } from "./events";
-import type { DeviceChoice, TaskFiles } from "./protocol";
+import { keepForOffline } from "./offline";
+import type { DeviceChoice, OpenedEngine, TaskFiles } from "./protocol";
+import { type SavedRun, viewOf } from "./run-file/run-file";
 import { emptyRun, take } from "./run-view";
 import { OWN_TASK, toRunOptions } from "./settings";
 import type { State, Store } from "./state";
@@ -44,6 +46,7 @@ export class Studio {
       this.store.update((state) => void (state.engine = engine));
       await this.check();
       await this.countKept();
+      void this.keepForOffline(engine.device);
     } catch (thrown) {
       if (!wasCancelled(thrown)) {
         this.store.update((state) => void (state.engineError = messageOf(thrown)));
@@ -96,6 +99,7 @@ export class Studio {
     this.store.update((now) => {
       now.run = emptyRun(now.run.run + 1);
       now.run.phase = "loading";
+      now.opened = null;
       now.notices = [];
     });
     const run = this.checkAndRun();
@@ -112,6 +116,17 @@ export class Studio {
     this.store.update(({ run }) => void (run.phase = "stopping"));
     if ((await this.client.stop(this.running)) === "deaf") {
       await this.reopen();
+    }
+  }
+
+  /** Shows a run out of a file in place of the one before. */
+  openSaved(saved: SavedRun): void {
+    if (this.running === null) {
+      this.store.update((state) => {
+        state.run = viewOf(saved, state.run.run + 1);
+        state.opened = { adapter: saved.adapter };
+        state.engineHasRun = false;
+      });
     }
   }
 
@@ -174,6 +189,12 @@ export class Studio {
     } catch (thrown) {
       this.store.update((state) => void (state.engineError = messageOf(thrown)));
     }
+  }
+
+  /** After all else, so that the first visit is not made slower by it. */
+  private async keepForOffline(device: OpenedEngine["device"]): Promise<void> {
+    const offline = await keepForOffline(device);
+    this.store.update((state) => void (state.offline = offline));
   }
 
   private async countKept(): Promise<void> {

@@ -86,6 +86,9 @@ function timesOf(stage: Stage, rows: readonly RowName[]): number {
 
 function wordsOf(state: State): string {
   const { run } = state;
+  if (run.source === "file") {
+    return run.phase === "finished" ? "Opened from a file." : "Opened from a file; the run had not ended.";
+  }
   switch (run.phase) {
     case "idle":
       return state.engine === null ? (state.engineError === null ? "Getting ready …" : "Not ready.") : "Ready.";

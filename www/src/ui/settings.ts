@@ -38,15 +38,10 @@ export class SettingsPlace {
     const box = byId("set-rows", HTMLDivElement);
     for (const name of ROW_NAMES) {
       const check = make("input", { type: "checkbox", value: name });
-      check.checked = start.rows.includes(name);
       this.rows.set(name, check);
       box.append(make("label", { title: ROW_ABOUT[name] }, check, ROW_TITLES[name]));
     }
-    for (const [name, input] of this.inputs()) {
-      input.value = String(start[name] ?? "");
-    }
-    this.device.value = start.device;
-    byId("advanced", HTMLDetailsElement).open = start.seeds !== null || start.epochs !== null || start.rows.length < ROW_NAMES.length;
+    this.fill(start);
 
     const everything = [...Object.values(this.numbers), this.device, ...this.rows.values()];
     for (const input of everything) {
@@ -57,6 +52,19 @@ export class SettingsPlace {
         }
       });
     }
+  }
+
+  /** Puts settings into the fields. */
+  fill(settings: Settings): void {
+    for (const [name, input] of this.inputs()) {
+      input.value = String(settings[name] ?? "");
+    }
+    for (const [name, check] of this.rows) {
+      check.checked = settings.rows.includes(name);
+    }
+    this.device.value = settings.device;
+    byId("advanced", HTMLDetailsElement).open =
+      settings.seeds !== null || settings.epochs !== null || settings.rows.length < ROW_NAMES.length;
   }
 
   /** The settings as they stand, or `null` after saying which of them cannot be. */
