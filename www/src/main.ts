@@ -5,6 +5,7 @@ import "./style/places.css";
 import "./style/seeds.css";
 import "./style/result.css";
 import "./style/instances.css";
+import "./style/tour.css";
 import type { SavedRun } from "./run-file/run-file";
 import { OWN_TASK, readSettings, writeSettings } from "./settings";
 import { Store } from "./state";
@@ -21,6 +22,7 @@ import { ResultPlace } from "./ui/result";
 import { RunBar } from "./ui/run-bar";
 import { SettingsPlace } from "./ui/settings";
 import { TaskPlace } from "./ui/task";
+import { Tour } from "./ui/tour";
 import { TrainingPlace } from "./ui/training";
 import { TryPlace } from "./ui/try";
 
@@ -39,20 +41,32 @@ const settings = new SettingsPlace(store.state.settings, (changed) => {
 });
 const runBar = new RunBar(() => void play(), () => void studio.stop());
 
+const principles = new PrinciplesPlace();
+const instances = new InstancesPlace(store);
+const confusion = new ConfusionPlace();
+const tour = new Tour({
+  set: (name, value) => settings.set(name, value),
+  row: (name, compared) => settings.compare(name, compared),
+  level: (level) => principles.showLevel(level),
+  show: (show) => instances.showOnly(show),
+  confusion: (row) => confusion.show(row),
+});
+
 const places = [
   new Header(() => void studio.forget()),
   task,
   settings,
   runBar,
-  new PrinciplesPlace(),
-  new InstancesPlace(store),
+  principles,
+  instances,
   new DiversityPlace(),
   new TrainingPlace(),
   new ResultPlace(),
-  new ConfusionPlace(),
+  confusion,
   new ChangesPlace(),
   new TryPlace((text) => studio.client.call("predict", { text })),
   new KeepPlace(studio.client, store, { ownTask: () => task.ownTask(), open: openSaved }),
+  tour,
 ];
 store.subscribe((state) => {
   for (const place of places) {

@@ -67,6 +67,21 @@ export class SettingsPlace {
       settings.seeds !== null || settings.epochs !== null || settings.rows.length < ROW_NAMES.length;
   }
 
+  /** Turns one of them from elsewhere, as if it had been typed. */
+  set(name: NumberName, value: number): void {
+    const input = this.numbers[name];
+    input.value = String(value);
+    input.dispatchEvent(new Event("input"));
+  }
+
+  compare(row: RowName, compared: boolean): void {
+    const check = this.rows.get(row);
+    if (check !== undefined) {
+      check.checked = compared;
+      check.dispatchEvent(new Event("input"));
+    }
+  }
+
   /** The settings as they stand, or `null` after saying which of them cannot be. */
   read(): Partial<Settings> | null {
     const rows = ROW_NAMES.filter((name) => this.rows.get(name)?.checked);
