@@ -120,7 +120,7 @@ function balance(seeds: readonly LabelledRow[]): { good: boolean; text: string }
   }
   return most[1] > LOPSIDED * fewest[1]
     ? { good: false, text: `Lopsided: ${most[0]} has ${plural(most[1], "seed")}, ${fewest[0]} only ${count(fewest[1])}.` }
-    : { good: true, text: `Balanced: ${count(fewest[1])} to ${plural(most[1], "seed")} for each of ${count(sorted.length)} labels.` };
+    : { good: true, text: `Balanced: ${fewest[1] === most[1] ? "" : `${count(fewest[1])} to `}${plural(most[1], "seed")} for each of ${count(sorted.length)} labels.` };
 }
 
 /** The words of a text without case and punctuation, as far as texts of any length are worth comparing. */
