@@ -25,7 +25,7 @@ test("a run saved as one file is shown by another tab as it was, with its adapte
   await studio.instances.first().getByRole("button", { name: "Details" }).click();
   await studio.instances.first().getByRole("button", { name: "Delete" }).click();
   const adapter = await download(page, "Adapter");
-  const run = await download(page, "Run all");
+  const run = await download(page, "Run all that");
   expect(run.name).toBe("seedbed-snips-intent-run.json");
   expect(run.content.includes(SEED)).toBe(false);
 
@@ -46,7 +46,7 @@ test("a run saved as one file is shown by another tab as it was, with its adapte
   await expect(other).toHaveURL(/rows=untouched,psi/);
   await expect(other.getByRole("button", { name: "Ask" })).toBeDisabled();
   // It can be saved again, and is the same file.
-  expect((await download(other, "Run all")).content.equals(run.content)).toBe(true);
+  expect((await download(other, "Run all that")).content.equals(run.content)).toBe(true);
   expect([...studio.errors, ...opened.errors]).toEqual([]);
 });
 

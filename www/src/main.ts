@@ -11,6 +11,7 @@ import { OWN_TASK, readSettings, writeSettings } from "./settings";
 import { Store } from "./state";
 import { Studio } from "./studio";
 import { BUNDLED } from "./task/bundled";
+import { remember, remembered } from "./shown";
 import { ChangesPlace } from "./ui/changes";
 import { ConfusionPlace } from "./ui/confusion";
 import { DiversityPlace } from "./ui/diversity";
@@ -21,6 +22,7 @@ import { PrinciplesPlace } from "./ui/principles";
 import { ResultPlace } from "./ui/result";
 import { RunBar } from "./ui/run-bar";
 import { SettingsPlace } from "./ui/settings";
+import { StoredRunsPlace } from "./ui/stored-runs";
 import { TaskPlace } from "./ui/task";
 import { Tour } from "./ui/tour";
 import { TrainingPlace } from "./ui/training";
@@ -42,7 +44,7 @@ const settings = new SettingsPlace(store.state.settings, (changed) => {
 const runBar = new RunBar(() => void play(), () => void studio.stop());
 
 const principles = new PrinciplesPlace();
-const instances = new InstancesPlace(store);
+const instances = new InstancesPlace(store, () => studio.keepEdits());
 const confusion = new ConfusionPlace();
 const tour = new Tour({
   set: (name, value) => settings.set(name, value),
@@ -53,7 +55,7 @@ const tour = new Tour({
 });
 
 const places = [
-  new Header(() => void studio.forget()),
+  new Header(() => void studio.forget(null)),
   task,
   settings,
   runBar,
@@ -66,14 +68,18 @@ const places = [
   new ChangesPlace(),
   new TryPlace((text) => studio.client.call("predict", { text })),
   new KeepPlace(studio.client, store, { ownTask: () => task.ownTask(), open: openSaved }),
+  new StoredRunsPlace({ open: openStored, forget: (id) => studio.forget(id) }),
   tour,
 ];
 store.subscribe((state) => {
   for (const place of places) {
     place.draw(state);
   }
+  if (state.run.id !== null) {
+    remember(state.run.id);
+  }
 });
-void studio.open(store.state.settings.device);
+void begin();
 
 function choose(name: string): void {
   apply({ task: name });
@@ -88,16 +94,31 @@ function choose(name: string): void {
   }
 }
 
+/** A reload brings back the run that was shown before it, if it was stored. */
+async function begin(): Promise<void> {
+  await studio.open(store.state.settings.device);
+  const before = remembered();
+  const reloaded = performance.getEntriesByType("navigation").some((entry) => (entry as PerformanceNavigationTiming).type === "reload");
+  if (reloaded && before !== null && store.state.run.phase === "idle" && store.state.kept?.runs.some((run) => run.id === before)) {
+    // A run that cannot be read any more is no reason to complain on arrival; the list still has it.
+    await openStored(before).catch(() => undefined);
+  }
+}
+
+async function openStored(id: string): Promise<void> {
+  openSaved(await studio.stored(id), id);
+}
+
 /** A run out of a file brings its settings too, but not the device: that is this machine's. */
-function openSaved(saved: SavedRun): void {
+function openSaved(saved: SavedRun, stored: string | null = null): void {
   const { device } = store.state.settings;
   const brought = { ...readSettings(saved.settings, BUNDLED.map((bundled) => bundled.name)), device };
   apply(brought);
   settings.fill(brought);
-  if (saved.own !== null) {
+  if (saved.own !== null && brought.task === OWN_TASK) {
     task.fill(saved.own);
   }
-  studio.openSaved(saved);
+  studio.openSaved(saved, stored);
   void studio.check();
 }
 

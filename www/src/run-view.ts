@@ -26,8 +26,10 @@ export interface RowResult {
 export interface RunView {
   /** Grows by one with each run, so that a place knows when to start afresh. */
   run: number;
-  /** A run out of a file was not made by this tab's engine. */
-  source: "engine" | "file";
+  /** A run out of a file, or out of this browser's storage, was not made by this tab's engine. */
+  source: "engine" | "file" | "storage";
+  /** Its name in this browser's storage, where it has one. */
+  id: string | null;
   phase: Phase;
   /** All that was said but how far it is, so that the run can be saved. */
   log: RunEvent[];
@@ -54,6 +56,7 @@ export function emptyRun(run: number): RunView {
   return {
     run,
     source: "engine",
+    id: null,
     phase: "idle",
     log: [],
     loading: null,

@@ -5,7 +5,8 @@ import { keepForOffline } from "./offline";
 import type { DeviceChoice, OpenedEngine, TaskFiles } from "./protocol";
 import { type SavedRun, viewOf } from "./run-file/run-file";
 import { emptyRun, take } from "./run-view";
-import { OWN_TASK, toRunOptions } from "./settings";
+import { savedRunOf } from "./run-file/stored";
+import { OWN_TASK, toRunOptions, writeSettings } from "./settings";
 import type { State, Store } from "./state";
 import { fetchBundled, MODEL } from "./task/bundled";
 import { NO_SEEDS, ownFiles, type OwnTask, ownWords } from "./task/own";
@@ -99,6 +100,7 @@ export class Studio {
     this.store.update((now) => {
       now.run = emptyRun(now.run.run + 1);
       now.run.phase = "loading";
+      now.run.id = runId();
       now.opened = null;
       now.notices = [];
     });
@@ -119,19 +121,33 @@ export class Studio {
     }
   }
 
-  /** Shows a run out of a file in place of the one before. */
-  openSaved(saved: SavedRun): void {
+  /** A run of this browser's storage. */
+  async stored(id: string): Promise<SavedRun> {
+    return savedRunOf(await this.client.call("stored", { run: id }));
+  }
+
+  /** Writes the visitor's changes to where the run is stored; a run that is stored nowhere has them in the tab only. */
+  keepEdits(): void {
+    const { id, edits } = this.store.state.run;
+    if (id !== null) {
+      void this.client.call("keepEdits", { run: id, edits: JSON.stringify([...edits]) }).catch(() => undefined);
+    }
+  }
+
+  /** Shows a run out of a file, or out of storage, in place of the one before. */
+  openSaved(saved: SavedRun, stored: string | null): void {
     if (this.running === null) {
       this.store.update((state) => {
-        state.run = viewOf(saved, state.run.run + 1);
+        state.run = viewOf(saved, state.run.run + 1, stored);
         state.opened = { adapter: saved.adapter };
         state.engineHasRun = false;
       });
     }
   }
 
-  async forget(): Promise<void> {
-    const kept = await this.client.call("forget", {});
+  /** Deletes a stored run, or all of them for `null`. */
+  async forget(run: string | null): Promise<void> {
+    const kept = await this.client.call("forget", { run });
     this.store.update((state) => void (state.kept = kept));
   }
 
@@ -151,9 +167,10 @@ export class Studio {
       this.store.update(({ run }) => void (run.phase = "stopped"));
       return;
     }
-    const options = toRunOptions(this.store.state.settings);
+    const { settings, run } = this.store.state;
+    const input = { folder: run.id ?? runId(), settings: writeSettings(settings), files, options: toRunOptions(settings), model: MODEL };
     try {
-      const report = await this.client.call("run", { files, options, model: MODEL });
+      const report = await this.client.call("run", input);
       this.store.update((state) => {
         state.run.report = report;
         state.run.overall = 1;
@@ -201,6 +218,11 @@ export class Studio {
     const kept = await this.client.call("kept", {}).catch(() => this.store.state.kept);
     this.store.update((state) => void (state.kept = kept));
   }
+}
+
+/** The time, as a name for a folder. */
+function runId(): string {
+  return new Date().toISOString().replace(/[:.]/g, "-");
 }
 
 function wasCancelled(thrown: unknown): boolean {

@@ -83,7 +83,7 @@ function readEvents(value: unknown): RunEvent[] {
   return events;
 }
 
-function readEdits(value: unknown): Edits {
+export function readEdits(value: unknown): Edits {
   const isEdit = shape({ text: maybe(isText), label: maybe(isText), deleted: maybe(isFlag) });
   const pairs = (Array.isArray(value) ? value : []).filter(
     (pair): pair is [number, Edit] => Array.isArray(pair) && isNumber(pair[0]) && isEdit(pair[1]),
@@ -104,9 +104,10 @@ function readAdapter(value: unknown): AdapterFiles | null {
 }
 
 /** What the page shows of a saved run. */
-export function viewOf({ events, edits }: SavedRun, run: number): RunView {
+export function viewOf({ events, edits }: SavedRun, run: number, stored: string | null): RunView {
   const view = emptyRun(run);
-  view.source = "file";
+  view.source = stored === null ? "file" : "storage";
+  view.id = stored;
   for (const event of events) {
     take(view, event);
   }

@@ -54,7 +54,7 @@ const seedsPerLabel = (state: State) => Math.max(1, ...Object.values(state.summa
 export const STEPS: readonly Step[] = [
   {
     title: "It begins with seeds",
-    text: "Seeds are real examples that a person has labelled. These few are all the real data the model ever learns from. Turn the knob, press Play, and see how little is enough, or is not.",
+    text: "Seeds are real examples that a person has labelled. These few are all that people tell the model of your task. Turn the knob, press Play, and see how little is enough, or is not.",
     place: "task",
     knob: {
       kind: "slider",
@@ -71,7 +71,7 @@ export const STEPS: readonly Step[] = [
   },
   {
     title: "A principle is a rule, not an example",
-    text: "From the seeds come principles on three levels: what makes an answer right, what belongs to a label, what to vary from one text to the next. Principles are short, can be read by a person, and are all that a writer needs.",
+    text: "From the seeds come principles on three levels: what makes an answer right, what belongs to a label, what to vary from one text to the next. They are short, a person can read them, and with a few seeds beside them they are what the writer works from.",
     place: "principles",
     knob: {
       kind: "choice",
@@ -89,7 +89,7 @@ export const STEPS: readonly Step[] = [
   },
   {
     title: "What privacy hides",
-    text: "A large model could write principles too, and would then be told something about the seeds. Differential privacy adds noise to it, so that no single seed can be found out. A small epsilon is much noise. Here the principles are written in the tab, and nothing is sent.",
+    text: "Here the principles are written in the tab, and nothing is sent. Were a large model to be told how the seeds are spread, differential privacy would add noise first, so that no single seed can be found out. A small epsilon is much noise.",
     place: "principles",
     knob: {
       kind: "slider",
@@ -100,7 +100,7 @@ export const STEPS: readonly Step[] = [
       value: () => 1,
       picture: (value, state) => privacyPicture(Object.values(state.summary?.per_label ?? {}), value),
       say: (value) =>
-        `Outline: seeds of each label. Bar: what would be told. The noise is ${(Math.SQRT2 / Number(value)).toFixed(1)} seeds on average (its standard deviation).`,
+        `Outline: seeds of each label. Bar: what would be told of them. The noise is ${(Math.SQRT2 / Number(value)).toFixed(1)} seeds on average (its standard deviation).`,
     },
   },
   {
@@ -189,7 +189,7 @@ export const STEPS: readonly Step[] = [
   },
   {
     title: "How much is luck",
-    text: "A figure from a few test rows says little: with other rows it would be another. The line over each bar is the range that luck alone could explain. Where two such lines overlap, nobody has won yet.",
+    text: "A figure from a few test rows says little: with other rows it would be another. The line over each bar is its 95 % interval. Where two such lines overlap, the difference may be chance.",
     place: "result",
     knob: {
       kind: "slider",

@@ -28,7 +28,10 @@ export class InstancesPlace {
   /** The row that is open, by its instance's place. */
   private open: number | null = null;
 
-  constructor(private readonly store: Store) {
+  constructor(
+    private readonly store: Store,
+    private readonly edited: () => void,
+  ) {
     const filter = byId("instances-filter", HTMLDivElement);
     for (const [show, title] of [["all", "All"], ["accepted", "Accepted"], ["refused", "Refused"], ["edited", "Changed"]] as const) {
       const radio = make("input", { type: "radio", name: "show-instances", value: show });
@@ -174,6 +177,7 @@ export class InstancesPlace {
       run.editCount += 1;
       this.edits = run.editCount;
     });
+    this.edited();
     // Only this row is drawn anew: it keeps its place even where it no longer fits the filter.
     this.open = null;
     this.replaceRow(index);

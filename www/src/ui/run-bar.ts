@@ -86,8 +86,9 @@ function timesOf(stage: Stage, rows: readonly RowName[]): number {
 
 function wordsOf(state: State): string {
   const { run } = state;
-  if (run.source === "file") {
-    return run.phase === "finished" ? "Opened from a file." : "Opened from a file; the run had not ended.";
+  if (run.source !== "engine") {
+    const from = run.source === "file" ? "Opened from a file" : "Brought back from this browser's storage";
+    return run.phase === "finished" ? `${from}.` : `${from}; the run had not ended.`;
   }
   switch (run.phase) {
     case "idle":

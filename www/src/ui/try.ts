@@ -58,9 +58,9 @@ export class TryPlace {
 }
 
 function hintFor(source: RunView["source"]): string {
-  return source === "file"
-    ? "A file brings back what a run made, but not the model at work: press Play to train it anew, then ask."
-    : "Run first; then ask the model what you like.";
+  return source === "engine"
+    ? "Run first; then ask the model what you like."
+    : "What the run made is back, but not the model at work: press Play to train it anew, then ask.";
 }
 
 function column(title: string, content: HTMLElement): HTMLElement {
