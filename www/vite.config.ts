@@ -1,9 +1,16 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
+import { offline } from "./offline-plugin.ts";
 
 /** The wasm builds that `cargo xtask` puts under `wasm/`: one for the CPU, one for WebGPU. */
 const engine = (build: "cpu" | "gpu") =>
   fileURLToPath(new URL(`./wasm/${build}/seedbed.js`, import.meta.url));
+
+/** Each wasm module goes by the name of its build, so that the service worker can tell them apart. */
+const assetFileNames = ({ originalFileNames }: { originalFileNames: string[] }) => {
+  const build = originalFileNames.map((name) => /wasm\/(cpu|gpu)\//.exec(name)?.[1]).find((found) => found !== undefined);
+  return `assets/${build ?? "[name]"}-[hash][extname]`;
+};
 
 export default defineConfig({
   root: fileURLToPath(new URL(".", import.meta.url)),
@@ -11,12 +18,24 @@ export default defineConfig({
   base: "./",
   resolve: { alias: { "#engine/cpu": engine("cpu"), "#engine/gpu": engine("gpu") } },
   // ES modules in the worker, so that the engine that is not needed is never fetched.
-  worker: { format: "es" },
+  worker: { format: "es", rolldownOptions: { output: { assetFileNames } } },
+  plugins: [offline()],
   build: {
     target: "es2022",
     // A data: URL would be refused by the page's Content-Security-Policy.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    rolldownOptions: {
+      input: {
+        main: fileURLToPath(new URL("./index.html", import.meta.url)),
+        sw: fileURLToPath(new URL("./src/service-worker/sw.ts", import.meta.url)),
+      },
+      output: {
+        assetFileNames,
+        // The service worker stands beside the page, since it may only answer for what lies below it.
+        entryFileNames: ({ name }) => (name === "sw" ? "sw.js" : "assets/[name]-[hash].js"),
+      },
+    },
   },
 });

@@ -94,7 +94,8 @@ test("the demo runs to the end on the CPU", async ({ page, context, baseURL }) =
 test("only the engine of the chosen device is fetched", async ({ page, context }) => {
   const requests = recordRequests(context);
   await Studio.open(page, "device=cpu");
-  expect(requests.filter((address) => address.endsWith(".wasm"))).toHaveLength(1);
+  // The service worker may ask for it once more, to keep it.
+  expect(new Set(requests.filter((address) => address.endsWith(".wasm"))).size).toBe(1);
 });
 
 test("the address fills in the settings and follows them", async ({ page }) => {

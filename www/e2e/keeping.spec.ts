@@ -1,12 +1,22 @@
 import { expect, SHORT, Studio, test } from "./studio";
 
-test("a run is kept in the browser's storage, survives a reload, and can be deleted", async ({ page }) => {
-  const studio = await Studio.open(page, `device=cpu&${SHORT}`);
+test("a run is kept in the browser's storage, is shown again after a reload, and can be deleted", async ({ page }) => {
+  const studio = await Studio.open(page, `device=cpu&rows=untouched,psi&${SHORT}`);
   await studio.run();
   await expect(page.locator("#kept")).toContainText("1 run stored in this browser");
+  await studio.instances.first().getByRole("button", { name: "Details" }).click();
+  await studio.instances.first().getByRole("button", { name: "Delete" }).click();
+  const places = ["#principles-box", "#instances-list", "#training-numbers", "#result-table", "#verdict", "#confusion-table"];
+  const shown = () => Promise.all(places.map((place) => page.locator(place).innerText()));
+  const before = await shown();
   await page.reload();
-  await expect(studio.play).toBeEnabled({ timeout: 120_000 });
+  await studio.expectPhase("finished", 120_000);
+  await expect(page.locator("#stage-words")).toHaveText("Brought back from this browser's storage.");
   await expect(page.locator("#kept")).toContainText("1 run stored in this browser");
+  await expect(page.locator("#count-edited")).toHaveText("1");
+  expect(await shown()).toEqual(before);
+  await expect(page.getByRole("button", { name: "Adapter" })).toBeEnabled();
+  await expect(studio.play).toBeEnabled();
 
   const files = await page.evaluate(async () => {
     const runs = await (await navigator.storage.getDirectory()).getDirectoryHandle("runs");
@@ -21,17 +31,29 @@ test("a run is kept in the browser's storage, survives a reload, and can be dele
   expect(Object.keys(files).sort()).toEqual([
     "adapter_config.json",
     "adapter_model.safetensors",
+    "edits.json",
     "events.jsonl",
     "instances.jsonl",
     "report.json",
     "seeds.jsonl",
+    "settings.txt",
     "task.json",
     "test.jsonl",
   ]);
   expect(Object.values(files).every((size) => size > 0)).toBe(true);
 
+  // A second run stands beside the first, and either can be shown or deleted.
+  await page.locator("#set-rows").getByLabel("PSI").uncheck();
   await studio.run();
-  await expect(studio.bars).toHaveCount(4);
+  await expect(studio.bars).toHaveCount(1);
+  await page.locator("#stored summary").click();
+  const runs = page.locator("#stored-runs li");
+  await expect(runs).toHaveCount(2);
+  await runs.nth(1).getByRole("button", { name: /^Show/ }).click();
+  await expect(studio.bars).toHaveCount(2);
+  await runs.nth(0).getByRole("button", { name: /^Delete/ }).click();
+  await expect(runs).toHaveCount(1);
+  await expect(page.locator("#kept")).toContainText("1 run stored in this browser");
   await page.getByRole("button", { name: "Delete them" }).click();
   await expect(page.locator("#kept")).toHaveText("No runs stored in this browser.");
 });

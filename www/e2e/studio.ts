@@ -1,5 +1,7 @@
 /** What the tests share: a browser with or without WebGPU, and the page's places by name. */
 import { test as base, chromium, expect, type Browser, type BrowserContext, type Locator, type Page } from "@playwright/test";
+import axe from "axe-core";
+import type { AxeResults } from "axe-core";
 import { browserPath } from "./playwright.config";
 
 /** No traffic of the browser's own, which would be mistaken for the page's. */
@@ -140,6 +142,15 @@ export class Studio {
     await this.page.getByRole("radio", { name: "Your own" }).check();
     await this.seeds.fill(seeds);
   }
+}
+
+/** axe-core finds nothing serious, and the page is never wider than the screen. */
+export async function expectNoBarrier(page: Page, width: number): Promise<void> {
+  await page.evaluate(axe.source);
+  const results = await page.evaluate(() => (globalThis as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run());
+  const serious = results.violations.filter((violation) => ["serious", "critical"].includes(violation.impact ?? ""));
+  expect(serious.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([]);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
 }
 
 /** Every request of the page and of its workers, from now on. */

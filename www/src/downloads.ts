@@ -1,6 +1,7 @@
 /** Files that the visitor takes along. */
 import { strToU8, zipSync } from "fflate";
 import type { InstanceWritten } from "./events";
+import { type Edits, kept } from "./instances/edits";
 import type { AdapterFiles } from "./protocol";
 
 export function adapterZip(adapter: AdapterFiles): Blob {
@@ -11,13 +12,18 @@ export function adapterZip(adapter: AdapterFiles): Blob {
   return new Blob([new Uint8Array(zip)], { type: "application/zip" });
 }
 
-/** The instances as the page saw them; used when the worker that held the engine's own was ended. */
-export function instancesFromEvents(instances: readonly InstanceWritten[]): string {
-  return instances
-    .map(({ text, label, accepted, reason, row, index, principles }) =>
-      JSON.stringify({ text, label, accepted, reason, row, index, principles }),
+export function dataZip(instances: string, card: string): Blob {
+  const zip = zipSync({ "README.md": strToU8(card), "instances.jsonl": strToU8(instances) });
+  return new Blob([new Uint8Array(zip)], { type: "application/zip" });
+}
+
+/** The instances as the page saw them, with the visitor's changes; each line says whether it was changed. */
+export function instancesFromEvents(instances: readonly InstanceWritten[], edits: Edits): string {
+  return kept(instances, edits)
+    .map(({ text, label, accepted, reason, refusal, row, round, index, principles, model, seed, edited }) =>
+      `${JSON.stringify({ text, label, accepted, reason, refusal, row, round, index, principles, model, seed, edited })}\n`,
     )
-    .join("\n");
+    .join("");
 }
 
 export function save(blob: Blob, name: string): void {

@@ -92,6 +92,12 @@ export interface InstanceWritten {
   refusal?: string | null;
   /** Ids of the principles it was written from. */
   principles: string[];
+  /** The round it was written in, from 1. */
+  round?: number;
+  /** The model that wrote it. */
+  model?: string;
+  /** Seed of the generator of its batch. */
+  seed?: number;
 }
 
 export interface TrainStep {

@@ -2,10 +2,19 @@
 import "./style/base.css";
 import "./style/layout.css";
 import "./style/places.css";
+import "./style/seeds.css";
+import "./style/result.css";
+import "./style/instances.css";
+import "./style/tour.css";
+import type { SavedRun } from "./run-file/run-file";
 import { OWN_TASK, readSettings, writeSettings } from "./settings";
 import { Store } from "./state";
 import { Studio } from "./studio";
 import { BUNDLED } from "./task/bundled";
+import { remember, remembered } from "./shown";
+import { ChangesPlace } from "./ui/changes";
+import { ConfusionPlace } from "./ui/confusion";
+import { DiversityPlace } from "./ui/diversity";
 import { Header } from "./ui/header";
 import { InstancesPlace } from "./ui/instances";
 import { KeepPlace } from "./ui/keep";
@@ -13,7 +22,9 @@ import { PrinciplesPlace } from "./ui/principles";
 import { ResultPlace } from "./ui/result";
 import { RunBar } from "./ui/run-bar";
 import { SettingsPlace } from "./ui/settings";
+import { StoredRunsPlace } from "./ui/stored-runs";
 import { TaskPlace } from "./ui/task";
+import { Tour } from "./ui/tour";
 import { TrainingPlace } from "./ui/training";
 import { TryPlace } from "./ui/try";
 
@@ -32,24 +43,43 @@ const settings = new SettingsPlace(store.state.settings, (changed) => {
 });
 const runBar = new RunBar(() => void play(), () => void studio.stop());
 
+const principles = new PrinciplesPlace();
+const instances = new InstancesPlace(store, () => studio.keepEdits());
+const confusion = new ConfusionPlace();
+const tour = new Tour({
+  set: (name, value) => settings.set(name, value),
+  row: (name, compared) => settings.compare(name, compared),
+  level: (level) => principles.showLevel(level),
+  show: (show) => instances.showOnly(show),
+  confusion: (row) => confusion.show(row),
+});
+
 const places = [
-  new Header(() => void studio.forget()),
+  new Header(() => void studio.forget(null)),
   task,
   settings,
   runBar,
-  new PrinciplesPlace(),
-  new InstancesPlace(),
+  principles,
+  instances,
+  new DiversityPlace(),
   new TrainingPlace(),
   new ResultPlace(),
+  confusion,
+  new ChangesPlace(),
   new TryPlace((text) => studio.client.call("predict", { text })),
-  new KeepPlace(studio.client, store),
+  new KeepPlace(studio.client, store, { ownTask: () => task.ownTask(), open: openSaved }),
+  new StoredRunsPlace({ open: openStored, forget: (id) => studio.forget(id) }),
+  tour,
 ];
 store.subscribe((state) => {
   for (const place of places) {
     place.draw(state);
   }
+  if (state.run.id !== null) {
+    remember(state.run.id);
+  }
 });
-void studio.open(store.state.settings.device);
+void begin();
 
 function choose(name: string): void {
   apply({ task: name });
@@ -62,6 +92,34 @@ function choose(name: string): void {
     // The fields are shown by the next drawing; only then can one of them take the focus.
     setTimeout(() => task.focusOwn(), 100);
   }
+}
+
+/** A reload brings back the run that was shown before it, if it was stored. */
+async function begin(): Promise<void> {
+  await studio.open(store.state.settings.device);
+  const before = remembered();
+  const reloaded = performance.getEntriesByType("navigation").some((entry) => (entry as PerformanceNavigationTiming).type === "reload");
+  if (reloaded && before !== null && store.state.run.phase === "idle" && store.state.kept?.runs.some((run) => run.id === before)) {
+    // A run that cannot be read any more is no reason to complain on arrival; the list still has it.
+    await openStored(before).catch(() => undefined);
+  }
+}
+
+async function openStored(id: string): Promise<void> {
+  openSaved(await studio.stored(id), id);
+}
+
+/** A run out of a file brings its settings too, but not the device: that is this machine's. */
+function openSaved(saved: SavedRun, stored: string | null = null): void {
+  const { device } = store.state.settings;
+  const brought = { ...readSettings(saved.settings, BUNDLED.map((bundled) => bundled.name)), device };
+  apply(brought);
+  settings.fill(brought);
+  if (saved.own !== null && brought.task === OWN_TASK) {
+    task.fill(saved.own);
+  }
+  studio.openSaved(saved, stored);
+  void studio.check();
 }
 
 async function play(): Promise<void> {

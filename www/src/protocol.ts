@@ -52,23 +52,47 @@ export interface AdapterFiles {
   weights: Uint8Array;
 }
 
-/** What earlier runs take of this browser's own storage. */
-export interface Kept {
-  runs: number;
+/** A run in this browser's own storage. */
+export interface StoredRun {
+  /** The time it began, as a name for a folder. */
+  id: string;
   bytes: number;
+  /** As in the page's address. */
+  settings: string;
+}
+
+/** What earlier runs take of this browser's own storage; the newest first. */
+export interface Kept {
+  runs: StoredRun[];
+  bytes: number;
+}
+
+/** A stored run's files, as far as there are any. */
+export interface StoredFiles {
+  settings: string;
+  /** One event in JSON on each line; the last may be cut short. */
+  events: string;
+  edits: string | null;
+  seeds: string;
+  test: string | null;
+  task: string;
+  adapter: AdapterFiles | null;
 }
 
 /** Every call of the worker: what it is given, and what it answers. */
 export interface Calls {
   open: { input: { base: string; device: DeviceChoice }; output: OpenedEngine };
   check: { input: { files: TaskFiles }; output: TaskSummary };
-  run: { input: { files: TaskFiles; options: RunOptions; model: string }; output: Report };
+  run: { input: { folder: string; settings: string; files: TaskFiles; options: RunOptions; model: string }; output: Report };
   stop: { input: Record<never, never>; output: null };
   predict: { input: { text: string }; output: BeforeAfter };
   adapter: { input: Record<never, never>; output: AdapterFiles };
   instances: { input: Record<never, never>; output: string };
   kept: { input: Record<never, never>; output: Kept };
-  forget: { input: Record<never, never>; output: Kept };
+  stored: { input: { run: string }; output: StoredFiles };
+  keepEdits: { input: { run: string; edits: string }; output: null };
+  /** Deletes one run, or all of them for `null`. */
+  forget: { input: { run: string | null }; output: Kept };
 }
 
 export type CallName = keyof Calls;

@@ -1,5 +1,6 @@
 /** What the page knows of a run: everything it shows is read off the events. */
 import type { InstanceWritten, Metrics, Principle, Report, RowName, RunEvent, RunStarted, Stage, TrainStep } from "./events";
+import type { Edits } from "./instances/edits";
 
 export type Phase = "idle" | "loading" | "running" | "stopping" | "stopped" | "finished" | "failed";
 
@@ -25,7 +26,13 @@ export interface RowResult {
 export interface RunView {
   /** Grows by one with each run, so that a place knows when to start afresh. */
   run: number;
+  /** A run out of a file, or out of this browser's storage, was not made by this tab's engine. */
+  source: "engine" | "file" | "storage";
+  /** Its name in this browser's storage, where it has one. */
+  id: string | null;
   phase: Phase;
+  /** All that was said but how far it is, so that the run can be saved. */
+  log: RunEvent[];
   loading: { done: number; total: number | null } | null;
   started: RunStarted | null;
   stage: StageNow | null;
@@ -35,6 +42,9 @@ export interface RunView {
   secondsLeft: number | null;
   principles: Principle[];
   instances: InstanceWritten[];
+  /** What the visitor changed in the instances, and how often. */
+  edits: Edits;
+  editCount: number;
   steps: Partial<Record<Trained, TrainStep[]>>;
   lastStep: TrainStep | null;
   rows: Partial<Record<RowName, RowResult>>;
@@ -45,7 +55,10 @@ export interface RunView {
 export function emptyRun(run: number): RunView {
   return {
     run,
+    source: "engine",
+    id: null,
     phase: "idle",
+    log: [],
     loading: null,
     started: null,
     stage: null,
@@ -54,6 +67,8 @@ export function emptyRun(run: number): RunView {
     secondsLeft: null,
     principles: [],
     instances: [],
+    edits: new Map(),
+    editCount: 0,
     steps: {},
     lastStep: null,
     rows: {},
@@ -64,6 +79,9 @@ export function emptyRun(run: number): RunView {
 
 /** Takes one event into the view. */
 export function take(view: RunView, event: RunEvent): void {
+  if (event.type !== "progress") {
+    view.log.push(event);
+  }
   switch (event.type) {
     case "run_started":
       view.started = event;

@@ -1,5 +1,5 @@
 /** The page's one state, and who wants to know when it changed. */
-import type { Calls, OpenedEngine, TaskSummary } from "./protocol";
+import type { AdapterFiles, Calls, OpenedEngine, TaskSummary } from "./protocol";
 import { emptyRun, type RunView } from "./run-view";
 import type { Settings } from "./settings";
 
@@ -13,7 +13,11 @@ export interface State {
   run: RunView;
   /** The engine holds what the last run made (its worker was not ended). */
   engineHasRun: boolean;
+  /** What only a run out of a file has: its adapter, which the engine does not hold. */
+  opened: { adapter: AdapterFiles | null } | null;
   kept: Calls["kept"]["output"] | null;
+  /** All that the page needs lies in this browser. */
+  offline: boolean;
 }
 
 /** Changes arrive by the hundred; the places are drawn again at most this often. */
@@ -34,7 +38,9 @@ export class Store {
       taskError: null,
       run: emptyRun(0),
       engineHasRun: false,
+      opened: null,
       kept: null,
+      offline: false,
     };
   }
 

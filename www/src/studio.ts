@@ -1,9 +1,12 @@
 /** What the page does: opens the engine, checks the task, runs, stops. The places only show and ask. */
 import { EngineClient, EngineError } from "./engine-client";
 import type { RunEvent } from "./events";
-import type { DeviceChoice, TaskFiles } from "./protocol";
+import { keepForOffline } from "./offline";
+import type { DeviceChoice, OpenedEngine, TaskFiles } from "./protocol";
+import { type SavedRun, viewOf } from "./run-file/run-file";
 import { emptyRun, take } from "./run-view";
-import { OWN_TASK, toRunOptions } from "./settings";
+import { savedRunOf } from "./run-file/stored";
+import { OWN_TASK, toRunOptions, writeSettings } from "./settings";
 import type { State, Store } from "./state";
 import { fetchBundled, MODEL } from "./task/bundled";
 import { NO_SEEDS, ownFiles, type OwnTask, ownWords } from "./task/own";
@@ -44,6 +47,7 @@ export class Studio {
       this.store.update((state) => void (state.engine = engine));
       await this.check();
       await this.countKept();
+      void this.keepForOffline(engine.device);
     } catch (thrown) {
       if (!wasCancelled(thrown)) {
         this.store.update((state) => void (state.engineError = messageOf(thrown)));
@@ -96,6 +100,8 @@ export class Studio {
     this.store.update((now) => {
       now.run = emptyRun(now.run.run + 1);
       now.run.phase = "loading";
+      now.run.id = runId();
+      now.opened = null;
       now.notices = [];
     });
     const run = this.checkAndRun();
@@ -115,8 +121,33 @@ export class Studio {
     }
   }
 
-  async forget(): Promise<void> {
-    const kept = await this.client.call("forget", {});
+  /** A run of this browser's storage. */
+  async stored(id: string): Promise<SavedRun> {
+    return savedRunOf(await this.client.call("stored", { run: id }));
+  }
+
+  /** Writes the visitor's changes to where the run is stored; a run that is stored nowhere has them in the tab only. */
+  keepEdits(): void {
+    const { id, edits } = this.store.state.run;
+    if (id !== null) {
+      void this.client.call("keepEdits", { run: id, edits: JSON.stringify([...edits]) }).catch(() => undefined);
+    }
+  }
+
+  /** Shows a run out of a file, or out of storage, in place of the one before. */
+  openSaved(saved: SavedRun, stored: string | null): void {
+    if (this.running === null) {
+      this.store.update((state) => {
+        state.run = viewOf(saved, state.run.run + 1, stored);
+        state.opened = { adapter: saved.adapter };
+        state.engineHasRun = false;
+      });
+    }
+  }
+
+  /** Deletes a stored run, or all of them for `null`. */
+  async forget(run: string | null): Promise<void> {
+    const kept = await this.client.call("forget", { run });
     this.store.update((state) => void (state.kept = kept));
   }
 
@@ -136,9 +167,10 @@ export class Studio {
       this.store.update(({ run }) => void (run.phase = "stopped"));
       return;
     }
-    const options = toRunOptions(this.store.state.settings);
+    const { settings, run } = this.store.state;
+    const input = { folder: run.id ?? runId(), settings: writeSettings(settings), files, options: toRunOptions(settings), model: MODEL };
     try {
-      const report = await this.client.call("run", { files, options, model: MODEL });
+      const report = await this.client.call("run", input);
       this.store.update((state) => {
         state.run.report = report;
         state.run.overall = 1;
@@ -176,10 +208,21 @@ export class Studio {
     }
   }
 
+  /** After all else, so that the first visit is not made slower by it. */
+  private async keepForOffline(device: OpenedEngine["device"]): Promise<void> {
+    const offline = await keepForOffline(device);
+    this.store.update((state) => void (state.offline = offline));
+  }
+
   private async countKept(): Promise<void> {
     const kept = await this.client.call("kept", {}).catch(() => this.store.state.kept);
     this.store.update((state) => void (state.kept = kept));
   }
+}
+
+/** The time, as a name for a folder. */
+function runId(): string {
+  return new Date().toISOString().replace(/[:.]/g, "-");
 }
 
 function wasCancelled(thrown: unknown): boolean {

@@ -11,7 +11,7 @@ const NUMBER_WIDTH = 74;
 
 /** Drawn for a place of `width` CSS pixels, so that the letters keep their size on every screen. */
 export function accuracyBars(rows: readonly { name: RowName; metrics: Metrics | null }[], width: number): SVGElement {
-  const full = width - NUMBER_WIDTH;
+  const full = Math.max(1, width - NUMBER_WIDTH);
   const bottom = TOP + rows.length * ROW_HEIGHT;
   const title = rows
     .map(({ name, metrics }) => `${ROW_TITLES[name]}: ${metrics === null ? "not measured" : percent(metrics.accuracy)}`)

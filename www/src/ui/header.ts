@@ -11,6 +11,7 @@ export class Header {
   private readonly notices = byId("notices", HTMLDivElement);
   private readonly kept = byId("kept", HTMLSpanElement);
   private readonly forget = byId("forget", HTMLButtonElement);
+  private readonly offline = byId("offline", HTMLSpanElement);
   private shown = "";
 
   constructor(onForget: () => void) {
@@ -21,15 +22,16 @@ export class Header {
     const { engine } = state;
     this.chip.dataset.device = engine?.device ?? "none";
     setText(this.device, engine?.name ?? (state.engineError === null ? "Looking for a device …" : "No device"));
-    setText(this.left, bytes(state.run.report?.teacher.bytes ?? 0));
+    setText(this.left, bytes(state.run.source !== "engine" ? 0 : (state.run.report?.teacher.bytes ?? 0)));
     const messages = [engine?.notice ?? null, ...state.notices.map((notice) => notice.message)].filter((text) => text !== null);
     if (messages.join("\n") !== this.shown) {
       this.shown = messages.join("\n");
       this.notices.replaceChildren(...messages.map((text) => make("p", { class: "notice" }, text)));
     }
-    const runs = state.kept?.runs ?? 0;
+    const runs = state.kept?.runs.length ?? 0;
     const size = bytes(state.kept?.bytes ?? 0);
     setText(this.kept, runs === 0 ? "No runs stored in this browser." : `${plural(runs, "run")} stored in this browser (${size}).`);
+    this.offline.hidden = !state.offline;
     this.forget.hidden = runs === 0;
     this.forget.disabled = isBusy(state);
   }

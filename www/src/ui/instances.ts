@@ -1,10 +1,13 @@
-/** The stream of instances, with what became of each. */
+/** The stream of instances, with what became of each, and the visitor's own hand in it. */
 import type { InstanceWritten } from "../events";
-import type { State } from "../state";
-import { count, refusalWords, ROW_TITLES } from "../words";
+import { change, type Edit, edited, type Instance, tally } from "../instances/edits";
+import type { RunView } from "../run-view";
+import type { State, Store } from "../state";
+import { count, plural, refusalWords } from "../words";
 import { byId, emptyHint, make, setText } from "./dom";
+import { instanceRow, type Open } from "./instance-row";
 
-type Show = "all" | "accepted" | "refused";
+export type Show = "all" | "accepted" | "refused" | "edited";
 
 /** More rows than anybody reads would only slow the page down. */
 const MOST_ROWS = 300;
@@ -12,55 +15,80 @@ const MOST_ROWS = 300;
 export class InstancesPlace {
   private readonly list = byId("instances-list", HTMLOListElement);
   private readonly note = byId("instances-note", HTMLParagraphElement);
+  private readonly search = byId("instances-search", HTMLInputElement);
+  private readonly label = byId("instances-label", HTMLSelectElement);
+  private readonly radios = new Map<Show, HTMLInputElement>();
   private readonly counts = new Map<Show, HTMLElement>();
   private show: Show = "all";
-  private seen: readonly InstanceWritten[] = [];
-  private run = -1;
+  private run: RunView | null = null;
+  private edits = 0;
   private drawn = 0;
   private accepted = 0;
   private refusals = new Map<string, number>();
+  /** The row that is open, by its instance's place. */
+  private open: number | null = null;
 
-  constructor() {
+  constructor(
+    private readonly store: Store,
+    private readonly edited: () => void,
+  ) {
     const filter = byId("instances-filter", HTMLDivElement);
-    for (const [show, title] of [["all", "All"], ["accepted", "Accepted"], ["refused", "Refused"]] as const) {
+    for (const [show, title] of [["all", "All"], ["accepted", "Accepted"], ["refused", "Refused"], ["edited", "Changed"]] as const) {
       const radio = make("input", { type: "radio", name: "show-instances", value: show });
       radio.checked = show === this.show;
-      radio.addEventListener("change", () => {
-        this.show = show;
-        this.redraw();
-      });
+      radio.addEventListener("change", () => this.showOnly(show));
       const number = make("span", { class: "count", id: `count-${show}` }, "0");
+      this.radios.set(show, radio);
       this.counts.set(show, number);
       filter.append(make("label", {}, radio, `${title} `, number));
     }
+    this.search.addEventListener("input", () => this.redraw());
+    this.label.addEventListener("change", () => this.redraw());
+    this.list.addEventListener("click", (event) => {
+      // The words of a row open it too; its button is there for the keyboard.
+      const row = event.target instanceof Element && event.target.matches("p.text") ? event.target.closest("li") : null;
+      if (row?.dataset.index !== undefined) {
+        this.toggle(Number(row.dataset.index));
+      }
+    });
+  }
+
+  showOnly(show: Show): void {
+    this.show = show;
+    for (const [name, radio] of this.radios) {
+      radio.checked = name === show;
+    }
+    this.redraw();
   }
 
   draw({ run }: State): void {
-    this.seen = run.instances;
-    if (run.run !== this.run) {
-      this.run = run.run;
+    if (run.run !== this.run?.run) {
+      this.run = run;
       this.drawn = 0;
       this.accepted = 0;
+      this.open = null;
       this.refusals.clear();
+      this.drawLabels([]);
+      this.redraw();
+    }
+    this.drawLabels(run.started?.labels ?? []);
+    if (run.editCount !== this.edits) {
+      this.edits = run.editCount;
       this.redraw();
     }
     if (run.instances.length === this.drawn) {
       return;
     }
-    const fresh = run.instances.slice(this.drawn);
+    const first = this.drawn;
+    const fresh = run.instances.slice(first);
     this.drawn = run.instances.length;
     for (const instance of fresh) {
-      if (instance.accepted) {
-        this.accepted += 1;
-      } else {
-        const refusal = instance.refusal ?? "other";
-        this.refusals.set(refusal, (this.refusals.get(refusal) ?? 0) + 1);
-      }
+      this.tell(instance);
     }
-    const visible = fresh.filter((instance) => this.matches(instance)).slice(-MOST_ROWS);
+    const visible = this.visible(first);
     if (visible.length > 0) {
       this.list.querySelector(".hint")?.parentElement?.remove();
-      this.list.prepend(...visible.map(rowOf).reverse());
+      this.list.prepend(...visible);
     }
     while (this.list.childElementCount > MOST_ROWS) {
       this.list.lastElementChild?.remove();
@@ -68,40 +96,115 @@ export class InstancesPlace {
     this.drawCounts();
   }
 
+  private tell(instance: InstanceWritten): void {
+    if (instance.accepted) {
+      this.accepted += 1;
+    } else {
+      const refusal = instance.refusal ?? "other";
+      this.refusals.set(refusal, (this.refusals.get(refusal) ?? 0) + 1);
+    }
+  }
+
+  private drawLabels(labels: readonly string[]): void {
+    if (this.label.childElementCount !== labels.length + 1) {
+      const every = make("option", { value: "" }, "Every label");
+      this.label.replaceChildren(every, ...labels.map((label) => make("option", { value: label }, label)));
+    }
+  }
+
   private redraw(): void {
-    const visible = this.seen.filter((instance) => this.matches(instance)).slice(-MOST_ROWS);
-    const hint = make("li", { class: "bare" }, emptyHint(this.seen.length === 0 ? "They arrive here one by one." : "None of these."));
-    this.list.replaceChildren(...(visible.length === 0 ? [hint] : visible.map(rowOf).reverse()));
+    const rows = this.visible(0);
+    const hint = make("li", { class: "bare" }, emptyHint(this.drawn === 0 ? "They arrive here one by one." : "None of these."));
+    this.list.replaceChildren(...(rows.length === 0 ? [hint] : rows));
     this.drawCounts();
   }
 
+  /** Rows of what was written from `first` on and is to be seen, the newest first. */
+  private visible(first: number): HTMLElement[] {
+    const rows: HTMLElement[] = [];
+    for (let index = this.drawn - 1; index >= first && rows.length < MOST_ROWS; index -= 1) {
+      const instance = this.instance(index);
+      if (instance !== null && this.matches(instance)) {
+        rows.push(this.row(instance, index));
+      }
+    }
+    return rows;
+  }
+
+  private instance(index: number): Instance | null {
+    const written = this.run?.instances[index];
+    return written === undefined ? null : edited(written, this.run?.edits.get(index));
+  }
+
+  private row(instance: Instance, index: number): HTMLElement {
+    return instanceRow(instance, index, index === this.open ? this.opened() : null, {
+      toggled: (at) => this.toggle(at),
+      changed: (at, edit) => this.change(at, edit),
+    });
+  }
+
+  private opened(): Open {
+    return {
+      labels: this.run?.started?.labels ?? [],
+      principles: new Map((this.run?.principles ?? []).map((principle) => [principle.id, principle])),
+    };
+  }
+
+  private toggle(index: number): void {
+    const before = this.open;
+    this.open = before === index ? null : index;
+    for (const at of new Set([before, index])) {
+      this.replaceRow(at);
+    }
+    this.list.querySelector<HTMLElement>(`li[data-index="${index}"] [aria-expanded]`)?.focus();
+  }
+
+  private replaceRow(index: number | null): void {
+    const row = index === null ? null : this.list.querySelector(`li[data-index="${index}"]`);
+    const instance = index === null ? null : this.instance(index);
+    if (row !== null && index !== null && instance !== null) {
+      row.replaceWith(this.row(instance, index));
+    }
+  }
+
+  private change(index: number, edit: Edit): void {
+    const written = this.run?.instances[index];
+    if (written === undefined) {
+      return;
+    }
+    this.store.update(({ run }) => {
+      change(run.edits, index, written, edit);
+      run.editCount += 1;
+      this.edits = run.editCount;
+    });
+    this.edited();
+    // Only this row is drawn anew: it keeps its place even where it no longer fits the filter.
+    this.open = null;
+    this.replaceRow(index);
+    this.drawCounts();
+    this.list.querySelector<HTMLElement>(`li[data-index="${index}"] [aria-expanded]`)?.focus();
+  }
+
   private drawCounts(): void {
-    const totals: Record<Show, number> = { all: this.drawn, accepted: this.accepted, refused: this.drawn - this.accepted };
+    const edits = this.run?.edits ?? new Map<number, Edit>();
+    const totals: Record<Show, number> = { all: this.drawn, accepted: this.accepted, refused: this.drawn - this.accepted, edited: edits.size };
     for (const [show, element] of this.counts) {
       setText(element, count(totals[show]));
     }
     const why = [...this.refusals].map(([refusal, number]) => `${refusalWords(refusal)} ${count(number)}`).join(", ");
     const more = totals[this.show] > MOST_ROWS ? ` The newest ${MOST_ROWS} are shown; the download has all.` : "";
-    setText(this.note, why === "" ? more : `Refused: ${why}.${more}`);
+    const yours = tally(edits);
+    const changed = edits.size === 0 ? "" : ` By you: ${plural(yours.edited, "one", "ones")} edited, ${count(yours.deleted)} deleted; the downloads follow.`;
+    setText(this.note, `${why === "" ? "" : `Refused: ${why}.`}${more}${changed}`.trim());
   }
 
-  private matches(instance: InstanceWritten): boolean {
-    return this.show === "all" || instance.accepted === (this.show === "accepted");
+  private matches(instance: Instance): boolean {
+    const wanted = this.search.value.trim().toLowerCase();
+    return (
+      (this.show === "all" ||
+        (this.show === "edited" ? instance.edited || instance.deleted : instance.accepted === (this.show === "accepted"))) &&
+      (this.label.value === "" || instance.label === this.label.value) &&
+      (wanted === "" || instance.text.toLowerCase().includes(wanted))
+    );
   }
-}
-
-function rowOf(instance: InstanceWritten): HTMLElement {
-  const verdict = instance.accepted ? "accepted" : `refused: ${instance.reason ?? "no reason given"}`;
-  return make(
-    "li",
-    { "data-accepted": String(instance.accepted) },
-    make("p", {}, instance.text),
-    make(
-      "p",
-      { class: "meta" },
-      make("span", { class: "outcome" }, verdict),
-      make("span", { class: "tag tag-label" }, instance.label),
-      make("span", {}, ROW_TITLES[instance.row]),
-    ),
-  );
 }

@@ -16,6 +16,11 @@ export class PrinciplesPlace {
   private run = -1;
   private drawn = 0;
 
+  /** Shows one level alone; all of them for "". */
+  showLevel(level: string): void {
+    this.box.dataset["level"] = level;
+  }
+
   draw({ run }: State): void {
     if (run.run !== this.run) {
       this.run = run.run;
@@ -35,7 +40,7 @@ export class PrinciplesPlace {
   private level({ level, title, about }: (typeof LEVELS)[number]): HTMLElement {
     const list = make("ul", { class: "principles" });
     this.lists.set(level, list);
-    return make("section", {}, make("h3", {}, title, make("small", {}, about)), list);
+    return make("section", { "data-level": level }, make("h3", {}, title, make("small", {}, about)), list);
   }
 }
 

@@ -86,6 +86,10 @@ function timesOf(stage: Stage, rows: readonly RowName[]): number {
 
 function wordsOf(state: State): string {
   const { run } = state;
+  if (run.source !== "engine") {
+    const from = run.source === "file" ? "Opened from a file" : "Brought back from this browser's storage";
+    return run.phase === "finished" ? `${from}.` : `${from}; the run had not ended.`;
+  }
   switch (run.phase) {
     case "idle":
       return state.engine === null ? (state.engineError === null ? "Getting ready …" : "Not ready.") : "Ready.";

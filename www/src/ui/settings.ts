@@ -38,15 +38,10 @@ export class SettingsPlace {
     const box = byId("set-rows", HTMLDivElement);
     for (const name of ROW_NAMES) {
       const check = make("input", { type: "checkbox", value: name });
-      check.checked = start.rows.includes(name);
       this.rows.set(name, check);
       box.append(make("label", { title: ROW_ABOUT[name] }, check, ROW_TITLES[name]));
     }
-    for (const [name, input] of this.inputs()) {
-      input.value = String(start[name] ?? "");
-    }
-    this.device.value = start.device;
-    byId("advanced", HTMLDetailsElement).open = start.seeds !== null || start.epochs !== null || start.rows.length < ROW_NAMES.length;
+    this.fill(start);
 
     const everything = [...Object.values(this.numbers), this.device, ...this.rows.values()];
     for (const input of everything) {
@@ -56,6 +51,34 @@ export class SettingsPlace {
           changed(settings);
         }
       });
+    }
+  }
+
+  /** Puts settings into the fields. */
+  fill(settings: Settings): void {
+    for (const [name, input] of this.inputs()) {
+      input.value = String(settings[name] ?? "");
+    }
+    for (const [name, check] of this.rows) {
+      check.checked = settings.rows.includes(name);
+    }
+    this.device.value = settings.device;
+    byId("advanced", HTMLDetailsElement).open =
+      settings.seeds !== null || settings.epochs !== null || settings.rows.length < ROW_NAMES.length;
+  }
+
+  /** Turns one of them from elsewhere, as if it had been typed. */
+  set(name: NumberName, value: number): void {
+    const input = this.numbers[name];
+    input.value = String(value);
+    input.dispatchEvent(new Event("input"));
+  }
+
+  compare(row: RowName, compared: boolean): void {
+    const check = this.rows.get(row);
+    if (check !== undefined) {
+      check.checked = compared;
+      check.dispatchEvent(new Event("input"));
     }
   }
 

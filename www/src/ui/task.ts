@@ -6,6 +6,7 @@ import { OWN_TASK } from "../settings";
 import type { State } from "../state";
 import { count, plural } from "../words";
 import { byId, make, meter, showError } from "./dom";
+import { SeedsTable } from "./seeds-table";
 
 export interface TaskEvents {
   chosen(task: string): void;
@@ -21,6 +22,7 @@ export class TaskPlace {
   private readonly split = byId("own-split", HTMLParagraphElement);
   private readonly error = byId("task-error", HTMLParagraphElement);
   private readonly summary = byId("task-summary", HTMLDivElement);
+  private readonly table: SeedsTable;
   private shown: TaskSummary | null = null;
 
   constructor(private readonly events: TaskEvents) {
@@ -29,8 +31,9 @@ export class TaskPlace {
       cards.append(this.card(task.name, task.title, task.about));
     }
     cards.append(this.card(OWN_TASK, "Your own", "Paste or drop a few labelled examples"));
+    this.table = new SeedsTable(this.seeds, this.test, () => events.edited());
     for (const field of [this.instruction, this.seeds, this.test]) {
-      field.addEventListener("input", () => events.edited());
+      field.addEventListener("input", () => this.edited());
     }
     this.takeFiles();
   }
@@ -41,7 +44,16 @@ export class TaskPlace {
   }
 
   focusOwn(): void {
-    this.seeds.focus();
+    // The text box may be hidden behind the table.
+    (this.seeds.checkVisibility() ? this.seeds : byId("own-grid", HTMLDivElement)).focus();
+  }
+
+  /** Puts an own task into the fields, as a run's file brings it. */
+  fill({ instruction, seeds, test }: OwnTask): void {
+    this.instruction.value = instruction;
+    this.seeds.value = seeds;
+    this.test.value = test;
+    this.table.changed();
   }
 
   draw(state: State): void {
@@ -56,6 +68,7 @@ export class TaskPlace {
     this.seeds.setAttribute("aria-invalid", String(own && state.taskError !== null));
     const busy = isBusy(state);
     this.choice.disabled = busy;
+    this.table.busy = busy;
     for (const field of [this.instruction, this.seeds, this.test]) {
       field.readOnly = busy;
     }
@@ -93,8 +106,13 @@ export class TaskPlace {
   private async readFile(file: File | undefined, field: HTMLTextAreaElement): Promise<void> {
     if (file !== undefined && !field.readOnly) {
       field.value = await file.text();
-      this.events.edited();
+      this.edited();
     }
+  }
+
+  private edited(): void {
+    this.events.edited();
+    this.table.changed();
   }
 }
 

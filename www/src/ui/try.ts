@@ -1,5 +1,6 @@
 /** The visitor's own words, before and after, side by side. */
 import type { BeforeAfter, Prediction } from "../protocol";
+import type { RunView } from "../run-view";
 import type { State } from "../state";
 import { percent } from "../words";
 import { byId, emptyHint, make, meter, showError } from "./dom";
@@ -26,7 +27,7 @@ export class TryPlace {
     this.go.disabled = !able || this.asking;
     if (state.run.run !== this.run) {
       this.run = state.run.run;
-      this.answer.replaceChildren(emptyHint("Run first; then ask the model what you like."));
+      this.answer.replaceChildren(emptyHint(hintFor(state.run.source)));
       showError(this.error, null);
     }
   }
@@ -54,6 +55,12 @@ export class TryPlace {
       this.go.disabled = this.text.disabled;
     }
   }
+}
+
+function hintFor(source: RunView["source"]): string {
+  return source === "engine"
+    ? "Run first; then ask the model what you like."
+    : "What the run made is back, but not the model at work: press Play to train it anew, then ask.";
 }
 
 function column(title: string, content: HTMLElement): HTMLElement {

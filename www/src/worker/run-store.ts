@@ -3,8 +3,9 @@
  * report, the adapter. When the storage is missing or full, that is said once and the run goes on in memory.
  */
 import type { RunEvent } from "../events";
-import type { Kept, TaskFiles } from "../protocol";
+import type { TaskFiles } from "../protocol";
 import { toFailure } from "./failure";
+import { openFile, runsFolder, writeAll } from "./opfs";
 
 const encoder = new TextEncoder();
 
@@ -16,11 +17,12 @@ export class RunStore {
   private constructor(private readonly say: (message: string) => void) {}
 
   /** Opens a new run; never throws, since a run without a store is still a run. */
-  static async create(id: string, files: TaskFiles, say: (message: string) => void): Promise<RunStore> {
+  static async create(id: string, settings: string, files: TaskFiles, say: (message: string) => void): Promise<RunStore> {
     const store = new RunStore(say);
     await store.attempt(async () => {
       const runs = await runsFolder(true);
       store.folder = await runs.getDirectoryHandle(id, { create: true });
+      await store.put("settings.txt", settings);
       await store.put("task.json", files.task);
       await store.put("seeds.jsonl", files.seeds);
       if (files.test !== undefined) {
@@ -97,57 +99,5 @@ export class RunStore {
         ? "This browser's storage for the page is full, so this run is kept in memory only: download what you want to keep, or delete stored runs at the foot of the page."
         : `This browser does not let the page store files (${failure.message}), so this run is kept in memory only: download what you want to keep.`,
     );
-  }
-}
-
-/** How many runs are stored, and how many bytes they take. */
-export async function keptRuns(): Promise<Kept> {
-  const kept: Kept = { runs: 0, bytes: 0 };
-  try {
-    const runs = await runsFolder(false);
-    for await (const run of runs.values()) {
-      if (run.kind === "directory") {
-        kept.runs += 1;
-        kept.bytes += await folderBytes(run as FileSystemDirectoryHandle);
-      }
-    }
-  } catch {
-    // No folder yet, or no storage at all: nothing is kept.
-  }
-  return kept;
-}
-
-/** Deletes every stored run. */
-export async function forgetRuns(): Promise<Kept> {
-  const root = await navigator.storage.getDirectory();
-  await root.removeEntry("runs", { recursive: true }).catch(() => undefined);
-  return keptRuns();
-}
-
-async function runsFolder(create: boolean): Promise<FileSystemDirectoryHandle> {
-  const root = await navigator.storage.getDirectory();
-  return root.getDirectoryHandle("runs", { create });
-}
-
-async function folderBytes(folder: FileSystemDirectoryHandle): Promise<number> {
-  let bytes = 0;
-  for await (const entry of folder.values()) {
-    if (entry.kind === "file") {
-      bytes += (await (entry as FileSystemFileHandle).getFile()).size;
-    }
-  }
-  return bytes;
-}
-
-async function openFile(folder: FileSystemDirectoryHandle, name: string): Promise<FileSystemSyncAccessHandle> {
-  const file = await folder.getFileHandle(name, { create: true });
-  return file.createSyncAccessHandle();
-}
-
-function writeAll(file: FileSystemSyncAccessHandle, bytes: Uint8Array, at: number): void {
-  const view = new Uint8Array(bytes);
-  const written = file.write(view, { at });
-  if (written < view.byteLength) {
-    throw new DOMException("the file could not be written in full", "QuotaExceededError");
   }
 }

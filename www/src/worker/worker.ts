@@ -3,7 +3,8 @@ import type { CallName, Calls, Message, Request } from "../protocol";
 import { openEngine } from "./device";
 import { CodedError, toFailure } from "./failure";
 import { fetchModel } from "./model";
-import { forgetRuns, keptRuns, RunStore } from "./run-store";
+import { RunStore } from "./run-store";
+import { forgetRuns, keepEdits, keptRuns, storedRun } from "./stored-runs";
 
 let engine: SeedbedEngine | null = null;
 let base = "";
@@ -29,7 +30,7 @@ const handlers: Handlers = {
     return theEngine().check_task(files.task, files.seeds, files.test);
   },
 
-  async run({ files, options, model }) {
+  async run({ folder, settings, files, options, model }) {
     if (running !== null) {
       throw new CodedError("busy", "A run is under way; stop it first.");
     }
@@ -37,7 +38,7 @@ const handlers: Handlers = {
     running = abort;
     try {
       await loadModel(model, abort.signal);
-      return await runAndKeep(files, options, abort.signal);
+      return await runAndKeep(await RunStore.create(folder, settings, files, say), files, options, abort.signal);
     } finally {
       running = null;
     }
@@ -61,7 +62,19 @@ const handlers: Handlers = {
   },
 
   kept: keptRuns,
-  forget: forgetRuns,
+
+  async stored({ run }) {
+    return storedRun(run);
+  },
+
+  async keepEdits({ run, edits }) {
+    await keepEdits(run, edits);
+    return null;
+  },
+
+  async forget({ run }) {
+    return forgetRuns(run);
+  },
 };
 
 function theEngine(): SeedbedEngine {
@@ -83,12 +96,16 @@ async function loadModel(name: string, signal: AbortSignal): Promise<void> {
   loadedModel = name;
 }
 
+function say(message: string): void {
+  post({ type: "notice", code: "storage", message });
+}
+
 async function runAndKeep(
+  store: RunStore,
   files: Calls["run"]["input"]["files"],
   options: Calls["run"]["input"]["options"],
   signal: AbortSignal,
 ): Promise<Calls["run"]["output"]> {
-  const store = await RunStore.create(runId(), files, (message) => post({ type: "notice", code: "storage", message }));
   try {
     const report = await theEngine().run(
       files.task,
@@ -118,10 +135,6 @@ async function keepResults(store: RunStore): Promise<void> {
   } catch {
     // Nothing was trained before the run ended.
   }
-}
-
-function runId(): string {
-  return new Date().toISOString().replace(/[:.]/g, "-");
 }
 
 function post(message: Message): void {

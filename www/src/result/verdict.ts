@@ -1,0 +1,60 @@
+/** What the numbers say about PSI against seeds only, and nothing beyond it. */
+import type { Metrics, RowName } from "../events";
+import type { RowResult } from "../run-view";
+import { count, percent, plural, ROW_TITLES } from "../words";
+import { classChanges, sum, worstMistake } from "./per-class";
+
+export function verdict(rows: Partial<Record<RowName, Metrics>>): string {
+  const { psi, seeds_only: seeds } = rows;
+  if (psi === undefined || seeds === undefined) {
+    return "PSI and seeds only were not both measured, so there is nothing to compare.";
+  }
+  const numbers = `${percent(psi.accuracy)} against ${percent(seeds.accuracy)} on ${count(psi.n)} test rows`;
+  const points = Math.abs(psi.accuracy - seeds.accuracy) * 100;
+  if (points < 0.05) {
+    return `PSI and seeds only came out alike: ${numbers}.`;
+  }
+  const apart = psi.low > seeds.high || seeds.low > psi.high;
+  const doubt = apart ? "The 95 % intervals do not overlap." : "The 95 % intervals overlap, so this may be chance.";
+  const outcome =
+    psi.accuracy > seeds.accuracy
+      ? `PSI beat seeds only by ${points.toFixed(1)} points`
+      : `PSI did not beat seeds only; it was ${points.toFixed(1)} points worse`;
+  return `${outcome}: ${numbers}. ${doubt}`;
+}
+
+/** Which labels moved most from one row to another. Counts, not shares: labels have few test rows each. */
+export function changeWords(labels: readonly string[], from: RowName, to: RowName, rows: Partial<Record<RowName, RowResult>>): string {
+  const [before, after] = [rows[from]?.confusion, rows[to]?.confusion];
+  if (before === undefined || after === undefined) {
+    return "";
+  }
+  const changes = classChanges(labels, before, after);
+  const better = changes.filter((change) => change.after > change.before);
+  const worse = changes.filter((change) => change.after < change.before);
+  const names = `From ${ROW_TITLES[from]} to ${ROW_TITLES[to]}`;
+  if (better.length + worse.length === 0) {
+    return `${names}, no label has more or fewer right answers.`;
+  }
+  const tally = `${names}, ${plural(better.length, "label")} got better and ${count(worse.length)} worse.`;
+  const [most] = better;
+  const least = worse.at(-1);
+  const gained = most === undefined ? "" : ` Most gained: ${most.label}, ${move(most)}.`;
+  const lost = least === undefined ? "" : ` Most lost: ${least.label}, ${move(least)}.`;
+  return `${tally}${gained}${lost}`;
+}
+
+function move({ before, after, n }: { before: number; after: number; n: number }): string {
+  return `${count(before)} to ${count(after)} right of ${count(n)}`;
+}
+
+/** The row's commonest mistake, in one sentence. */
+export function weaknessWords(labels: readonly string[], result: RowResult): string {
+  const worst = worstMistake(result.confusion);
+  if (worst === null) {
+    return "No test row was taken for another label.";
+  }
+  const gold = labels[worst.gold] ?? "";
+  const predicted = labels[worst.predicted] ?? "";
+  return `Taken wrong most often: ${gold} for ${predicted}, ${count(worst.count)} of ${count(sum(result.confusion[worst.gold]))}.`;
+}

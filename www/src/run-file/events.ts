@@ -1,0 +1,84 @@
+/** The shape of each event, for events that were not made by this tab. */
+import type { RunEvent } from "../events";
+import { ROW_NAMES } from "../settings";
+import { STAGES } from "../words";
+import { type Is, isFlag, isNumber, isRecord, isText, listOf, mapOf, maybe, oneOf, shape } from "./shape";
+
+const isRow = oneOf(...ROW_NAMES);
+const isStage = oneOf(...STAGES);
+const isMetrics = shape({ accuracy: isNumber, macro_f1: isNumber, low: isNumber, high: isNumber, n: isNumber });
+
+const isReport = shape({
+  task: isText,
+  model: isText,
+  device: isText,
+  seed: isNumber,
+  rows: (value) => isRecord(value) && Object.keys(value).every(isRow) && Object.values(value).every(isMetrics),
+  instances: shape({ generated: isNumber, accepted: isNumber, refused: mapOf(isNumber) }),
+  teacher: shape({ kind: isText, requests: isNumber, bytes: isNumber }),
+  seconds: mapOf(isNumber),
+});
+
+const isPrinciple = shape({
+  id: isText,
+  level: oneOf("task", "label", "instance"),
+  label: maybe(isText),
+  attribute: maybe(isText),
+  values: maybe(listOf(isText)),
+  text: isText,
+  polarity: oneOf("do", "avoid"),
+  support: isNumber,
+});
+
+const SHAPES: Record<RunEvent["type"], Is> = {
+  run_started: shape({
+    task: isText,
+    model: isText,
+    device: isText,
+    seed: isNumber,
+    labels: listOf(isText),
+    seeds: isNumber,
+    test: isNumber,
+    warnings: listOf(isText),
+  }),
+  stage_started: shape({ stage: isStage, row: maybe(isRow), total: isNumber }),
+  progress: shape({ stage: isStage, row: maybe(isRow), done: isNumber, total: isNumber, seconds_left: maybe(isNumber), overall: isNumber }),
+  stage_finished: shape({ stage: isStage, row: maybe(isRow), seconds: isNumber }),
+  principle: shape({ principle: isPrinciple }),
+  instance: shape({
+    row: isRow,
+    index: isNumber,
+    label: isText,
+    text: isText,
+    accepted: isFlag,
+    reason: maybe(isText),
+    refusal: maybe(isText),
+    principles: listOf(isText),
+    round: maybe(isNumber),
+    model: maybe(isText),
+    seed: maybe(isNumber),
+  }),
+  train_step: shape({
+    row: maybe(isRow),
+    step: isNumber,
+    total: isNumber,
+    loss: isNumber,
+    learning_rate: isNumber,
+    grad_norm: isNumber,
+    num_tokens: isNumber,
+  }),
+  row_finished: shape({ row: isRow, metrics: isMetrics, confusion: listOf(listOf(isNumber)) }),
+  finished: shape({ report: isReport }),
+};
+
+/** Events of a kind that this page does not know are left out, as a later page may write more. */
+export function knownEvent(value: unknown): RunEvent | "unknown" | "broken" {
+  if (!isRecord(value) || typeof value["type"] !== "string") {
+    return "broken";
+  }
+  const type = value["type"];
+  if (!Object.hasOwn(SHAPES, type)) {
+    return "unknown";
+  }
+  return SHAPES[type as RunEvent["type"]](value) ? (value as unknown as RunEvent) : "broken";
+}

@@ -1,0 +1,41 @@
+/** A run out of this browser's own storage, in the form in which runs come out of files. */
+import type { RunEvent } from "../events";
+import type { StoredFiles } from "../protocol";
+import { isRecord } from "./shape";
+import { knownEvent } from "./events";
+import { readEdits, type SavedRun } from "./run-file";
+
+/** Throws an error whose message is one line for the person. */
+export function savedRunOf(files: StoredFiles): SavedRun {
+  const events: RunEvent[] = [];
+  for (const line of files.events.split("\n")) {
+    // A tab that was closed in the middle leaves a last line cut short.
+    const event = knownEvent(parsed(line));
+    if (event !== "broken" && event !== "unknown") {
+      events.push(event);
+    }
+  }
+  if (events[0]?.type !== "run_started") {
+    throw new Error("This stored run ended before it began, so there is nothing to show; delete it.");
+  }
+  const task = parsed(files.task);
+  return {
+    settings: files.settings,
+    events,
+    edits: readEdits(parsed(files.edits ?? "[]")),
+    adapter: files.adapter,
+    own: {
+      instruction: isRecord(task) && typeof task["instruction"] === "string" ? task["instruction"] : "",
+      seeds: files.seeds,
+      test: files.test ?? "",
+    },
+  };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,93 @@
+/** The runs that earlier visits, and other tabs, left in this browser's own storage (OPFS). */
+import type { Kept, StoredFiles, StoredRun } from "../protocol";
+import { CodedError } from "./failure";
+import { openFile, runsFolder, writeAll } from "./opfs";
+
+export async function keptRuns(): Promise<Kept> {
+  const runs: StoredRun[] = [];
+  try {
+    const folder = await runsFolder(false);
+    for await (const run of folder.values()) {
+      if (run.kind === "directory") {
+        runs.push(await describe(run as FileSystemDirectoryHandle));
+      }
+    }
+  } catch {
+    // No folder yet, or no storage at all: nothing is kept.
+  }
+  runs.sort((a, b) => (a.id < b.id ? 1 : -1));
+  return { runs, bytes: runs.reduce((sum, run) => sum + run.bytes, 0) };
+}
+
+/** The files of one run. */
+export async function storedRun(id: string): Promise<StoredFiles> {
+  const folder = await runFolder(id);
+  const [settings, events, edits, seeds, test, task, config] = await Promise.all(
+    ["settings.txt", "events.jsonl", "edits.json", "seeds.jsonl", "test.jsonl", "task.json", "adapter_config.json"].map((name) => textOf(folder, name)),
+  );
+  const weights = await fileOf(folder, "adapter_model.safetensors");
+  return {
+    settings: settings ?? "",
+    events: events ?? "",
+    edits: edits ?? null,
+    seeds: seeds ?? "",
+    test: test ?? null,
+    task: task ?? "",
+    adapter: config == null || weights === null ? null : { config, weights: new Uint8Array(await weights.arrayBuffer()) },
+  };
+}
+
+/** Writes the visitor's changes beside the run they belong to. */
+export async function keepEdits(id: string, edits: string): Promise<void> {
+  const file = await openFile(await runFolder(id), "edits.json");
+  try {
+    file.truncate(0);
+    writeAll(file, new TextEncoder().encode(edits), 0);
+    file.flush();
+  } finally {
+    file.close();
+  }
+}
+
+/** Deletes one run, or every one. */
+export async function forgetRuns(id: string | null): Promise<Kept> {
+  if (id === null) {
+    const root = await navigator.storage.getDirectory();
+    await root.removeEntry("runs", { recursive: true }).catch(() => undefined);
+  } else {
+    await (await runsFolder(false)).removeEntry(id, { recursive: true }).catch((thrown: unknown) => {
+      throw new CodedError("storage", `This run could not be deleted (${String(thrown)}); close other tabs that have it open.`);
+    });
+  }
+  return keptRuns();
+}
+
+async function runFolder(id: string): Promise<FileSystemDirectoryHandle> {
+  try {
+    return await (await runsFolder(false)).getDirectoryHandle(id);
+  } catch {
+    throw new CodedError("storage", "This run is no longer in this browser's storage; it was deleted here or in another tab.");
+  }
+}
+
+async function describe(folder: FileSystemDirectoryHandle): Promise<StoredRun> {
+  let bytes = 0;
+  for await (const entry of folder.values()) {
+    if (entry.kind === "file") {
+      bytes += (await (entry as FileSystemFileHandle).getFile()).size;
+    }
+  }
+  return { id: folder.name, bytes, settings: (await textOf(folder, "settings.txt")) ?? "" };
+}
+
+async function textOf(folder: FileSystemDirectoryHandle, name: string): Promise<string | null> {
+  return (await (await fileOf(folder, name))?.text()) ?? null;
+}
+
+async function fileOf(folder: FileSystemDirectoryHandle, name: string): Promise<File | null> {
+  try {
+    return await (await folder.getFileHandle(name)).getFile();
+  } catch {
+    return null;
+  }
+}
