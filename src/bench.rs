@@ -341,7 +341,7 @@ mod tests {
         let written = passes("instances", TWICE)[1];
         assert_eq!(written.work, INSTANCES);
         assert!(written.tokens > 0 && written.tokens <= INSTANCES * INSTANCE_TOKENS);
-        assert_eq!(passes("dpo-step", TWICE).len(), 3);
+        assert_eq!(passes("dpo-step", TWICE).len(), 2);
     }
 
     #[test]

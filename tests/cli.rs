@@ -462,3 +462,31 @@ fn brief_prints_what_would_be_sent_and_nothing_of_the_seeds() {
         assert!(words.windows(3).all(|run| !text.contains(&run.join(" "))));
     }
 }
+
+#[test]
+fn packed_weights_change_the_scores_by_little_and_the_fewer_bits_the_more() {
+    let logits = |dtype: &str| -> Vec<f64> {
+        let output = seedbed(&[
+            "logits", "--model", MODEL, "--device", "cpu", "--dtype", dtype, "--ids", "5,6,7,8",
+            "--json",
+        ]);
+        let rows = object(&output)["logits"].clone();
+        let rows = rows.as_array().expect("rows").clone();
+        rows.iter()
+            .flat_map(|row| row.as_array().expect("scores").clone())
+            .map(|score| score.as_f64().expect("a number"))
+            .collect()
+    };
+    let exact = logits("f32");
+    let off = |dtype: &str| -> f64 {
+        let squares =
+            |values: &mut dyn Iterator<Item = f64>| values.map(|value| value * value).sum::<f64>();
+        let apart = squares(&mut logits(dtype).iter().zip(&exact).map(|(a, b)| a - b));
+        (apart / squares(&mut exact.iter().copied())).sqrt()
+    };
+    let (f16, q8, q4) = (off("f16"), off("q8"), off("q4"));
+    assert!(
+        f16 < 1e-3 && f16 < q8 && q8 < 0.03 && q8 < q4 && q4 < 0.4,
+        "{f16} {q8} {q4}"
+    );
+}

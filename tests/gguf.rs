@@ -40,9 +40,8 @@ fn greedy_tokens_of_a_quantised_file_equal_those_of_transformers() {
     let model = model();
     let prompt = ids(&expected["prompt_ids"]);
     pollster::block_on(async {
-        let mut batch = Batch::start(&model, None, &[prompt], wanted.len(), Sampling::GREEDY, 1)
-            .await
-            .unwrap();
+        let mut batch =
+            Batch::start(&model, None, &[prompt], wanted.len(), Sampling::GREEDY, 1).unwrap();
         while !batch.is_done() {
             batch.step().await.unwrap();
         }

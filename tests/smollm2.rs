@@ -86,9 +86,7 @@ fn greedy_tokens_of_five_prompts_equal_those_of_transformers() {
         let found = pollster::block_on(async {
             let prompt = ids(&case["ids"]);
             let mut batch =
-                Batch::start(&model, None, &[prompt], wanted.len(), Sampling::GREEDY, 1)
-                    .await
-                    .unwrap();
+                Batch::start(&model, None, &[prompt], wanted.len(), Sampling::GREEDY, 1).unwrap();
             while !batch.is_done() {
                 batch.step().await.unwrap();
             }

@@ -9,8 +9,8 @@ mod run;
 use std::path::PathBuf;
 
 use seedbed::Error;
-use seedbed::kernels::{self, Choice, Opened};
-use seedbed::model::{Adapter, Model};
+use seedbed::kernels::{self, Choice, Opened, Packing};
+use seedbed::model::{Adapter, Model, Placement};
 
 /// Teach a small language model a task from a handful of examples, on your own machine.
 #[derive(Debug, clap::Parser)]
@@ -77,6 +77,23 @@ struct ModelArguments {
     /// Where to compute.
     #[arg(long, value_enum, default_value_t)]
     device: DeviceChoice,
+    /// The format the model's matrices are kept in while it runs.
+    #[arg(long, value_enum, default_value_t)]
+    dtype: Dtype,
+}
+
+/// A format of weights in memory.
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+enum Dtype {
+    /// 32 bits.
+    #[default]
+    F32,
+    /// 16 bits.
+    F16,
+    /// 8 bits, a scale for every 32.
+    Q8,
+    /// 4 bits, a scale and a minimum for every 32.
+    Q4,
 }
 
 impl ModelArguments {
@@ -90,7 +107,16 @@ impl ModelArguments {
         if let Some(notice) = &opened.notice {
             eprintln!("{notice}");
         }
-        let model = Model::open(&models::place(&self.model)?, &opened.device)?;
+        let place = Placement {
+            device: opened.device.clone(),
+            packing: match self.dtype {
+                Dtype::F32 => None,
+                Dtype::F16 => Some(Packing::F16),
+                Dtype::Q8 => Some(Packing::Q8),
+                Dtype::Q4 => Some(Packing::Q4),
+            },
+        };
+        let model = Model::open(&models::place(&self.model)?, place)?;
         Ok((model, opened))
     }
 }

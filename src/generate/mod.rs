@@ -1,9 +1,8 @@
 //! Writing with the model: sampling, decoding many sequences at once, and scoring given answers.
 
 mod decode;
-mod sampling;
 mod score;
 
+pub use crate::kernels::Sampling;
 pub use decode::{Batch, Finish, Written};
-pub use sampling::Sampling;
 pub use score::{Answers, Scorer};

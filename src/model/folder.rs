@@ -3,9 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use burn::tensor::Device;
-
-use super::{Config, Index, Model, ModelError, Vocabulary, Weights};
+use super::{Config, Index, Model, ModelError, Placement, Vocabulary, Weights};
 
 fn read(path: &Path) -> Result<Vec<u8>, ModelError> {
     fs::read(path).map_err(|cause| ModelError::Missing {
@@ -20,12 +18,12 @@ impl Model {
     /// # Errors
     ///
     /// As [`Model::from_folder`] and [`Model::from_gguf`].
-    pub fn open(path: &Path, device: &Device) -> Result<Self, ModelError> {
+    pub fn open(path: &Path, place: impl Into<Placement>) -> Result<Self, ModelError> {
         if path.is_dir() || !path.exists() {
-            return Self::from_folder(path, device);
+            return Self::from_folder(path, place);
         }
         let bytes = read(path)?;
-        Self::from_gguf(&name(path), &bytes, device)
+        Self::from_gguf(&name(path), &bytes, place)
     }
 
     /// Builds a model from a folder in the hub's layout: `config.json`, `tokenizer.json`, and `model.safetensors` or
@@ -34,9 +32,9 @@ impl Model {
     /// # Errors
     ///
     /// [`ModelError::Missing`] for a file that cannot be read, else as [`Model::from_files`].
-    pub fn from_folder(folder: &Path, device: &Device) -> Result<Self, ModelError> {
+    pub fn from_folder(folder: &Path, place: impl Into<Placement>) -> Result<Self, ModelError> {
         if let Some(file) = only_gguf(folder) {
-            return Self::from_gguf(&name(folder), &read(&file)?, device);
+            return Self::from_gguf(&name(folder), &read(&file)?, place);
         }
         let mut config = Config::from_json(&read(&folder.join("config.json"))?)?;
         let generation = folder.join("generation_config.json");
@@ -54,7 +52,7 @@ impl Model {
         if single.exists() || !list.exists() {
             let bytes = read(&single)?;
             let weights = Weights::parse(&bytes)?;
-            return Self::assemble(&name(folder), config, vocabulary, &weights, device);
+            return Self::assemble(&name(folder), config, vocabulary, &weights, place);
         }
         let index = Index::from_json(&read(&list)?)?;
         let mut files = Vec::new();
@@ -66,7 +64,7 @@ impl Model {
             .map(|(file, bytes)| (*file, &bytes[..]))
             .collect();
         let weights = Weights::sharded(&index, &files)?;
-        Self::assemble(&name(folder), config, vocabulary, &weights, device)
+        Self::assemble(&name(folder), config, vocabulary, &weights, place)
     }
 }
 

@@ -24,6 +24,8 @@ pub use weights::{Blocks, Gguf, GgufError, Index, Kind, Weights};
 
 use burn::tensor::Device;
 
+use crate::kernels::Packing;
+
 /// A decoder with its tokenizer: everything one folder of the hub's layout holds.
 pub struct Model {
     /// What the user calls it: the folder's or the repository's name.
@@ -44,13 +46,35 @@ pub struct Files<'a> {
     pub weights: &'a [u8],
 }
 
+/// Where a model's matrices go, and the format they keep there.
+#[derive(Debug, Clone)]
+pub struct Placement {
+    /// The device.
+    pub device: Device,
+    /// How they are packed; as f32 where it is `None`.
+    pub packing: Option<Packing>,
+}
+
+impl From<&Device> for Placement {
+    fn from(device: &Device) -> Self {
+        Self {
+            device: device.clone(),
+            packing: None,
+        }
+    }
+}
+
 impl Model {
-    /// Builds a model on `device` from the bytes of its files.
+    /// Builds a model from the bytes of its files.
     ///
     /// # Errors
     ///
     /// [`ModelError`], naming the file's part that does not fit.
-    pub fn from_files(name: &str, files: &Files<'_>, device: &Device) -> Result<Self, ModelError> {
+    pub fn from_files(
+        name: &str,
+        files: &Files<'_>,
+        place: impl Into<Placement>,
+    ) -> Result<Self, ModelError> {
         let config = Config::from_json(files.config)?;
         let vocabulary = Vocabulary::from_json(files.tokenizer)?;
         Self::assemble(
@@ -58,20 +82,24 @@ impl Model {
             config,
             vocabulary,
             &Weights::parse(files.weights)?,
-            device,
+            place,
         )
     }
 
-    /// Builds a model on `device` from a GGUF file, which holds all of it.
+    /// Builds a model from a GGUF file, which holds all of it.
     ///
     /// # Errors
     ///
     /// [`ModelError::Gguf`] when the file is broken or not supported, else as [`Model::from_files`].
-    pub fn from_gguf(name: &str, bytes: &[u8], device: &Device) -> Result<Self, ModelError> {
+    pub fn from_gguf(
+        name: &str,
+        bytes: &[u8],
+        place: impl Into<Placement>,
+    ) -> Result<Self, ModelError> {
         let file = Gguf::parse(bytes)?;
         let config = Config::from_gguf(&file)?;
         let vocabulary = Vocabulary::from_gguf(&file)?;
-        Self::assemble(name, config, vocabulary, &file.weights()?, device)
+        Self::assemble(name, config, vocabulary, &file.weights()?, place)
     }
 
     /// Puts the parts together, checked to be of one model.
@@ -84,7 +112,7 @@ impl Model {
         config: Config,
         mut vocabulary: Vocabulary,
         weights: &Weights<'_>,
-        device: &Device,
+        place: impl Into<Placement>,
     ) -> Result<Self, ModelError> {
         if vocabulary.size() > config.vocab_size {
             return Err(ModelError::Tokenizer(format!(
@@ -94,7 +122,8 @@ impl Model {
             )));
         }
         vocabulary.ends_as(&config);
-        let decoder = Decoder::load(config, weights, None, device)?;
+        let Placement { device, packing } = place.into();
+        let decoder = Decoder::load(config, weights, packing, &device)?;
         Ok(Self {
             name: name.into(),
             decoder,
