@@ -3,6 +3,7 @@
 use crate::kernels::DeviceError;
 use crate::model::ModelError;
 use crate::principle::PrincipleError;
+use crate::principle::api::TeacherError;
 use crate::privacy::BriefError;
 use crate::task::TaskError;
 use crate::train::TrainError;
@@ -25,6 +26,9 @@ pub enum Error {
     /// The brief or its way out.
     #[error(transparent)]
     Brief(#[from] BriefError),
+    /// A teacher that did not answer as it should.
+    #[error(transparent)]
+    Teacher(#[from] TeacherError),
     /// A training step.
     #[error(transparent)]
     Train(#[from] TrainError),
@@ -49,7 +53,7 @@ impl Error {
             Self::Device(DeviceError::NoGpu(_) | DeviceError::NotBuilt(_)) => "no_webgpu",
             Self::Device(_) => "device",
             Self::Principle(_) => "bad_principles",
-            Self::Brief(_) => "teacher",
+            Self::Brief(_) | Self::Teacher(_) => "teacher",
             Self::Train(_) => "train",
             #[cfg(not(target_arch = "wasm32"))]
             Self::Store(_) => "storage",

@@ -389,3 +389,36 @@ fn a_teacher_may_not_be_reached_over_plain_http() {
         &["http://example.org/v1", "https"],
     );
 }
+
+#[test]
+fn brief_prints_what_would_be_sent_and_nothing_of_the_seeds() {
+    let brief = |more: &[&str]| {
+        let output = seedbed(&[&["brief", "www/tasks/snips_intent"], more].concat());
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let plain = brief(&["--epsilon", "0"]);
+    assert!(plain.starts_with("Task: ") && plain.contains("GetWeather") && !plain.ends_with('\n'));
+    assert!(!plain.contains("Examples"));
+    let object: Value = serde_json::from_str(&brief(&["--epsilon", "4", "--json"])).expect("JSON");
+    assert_eq!(object["epsilon"], 4.0);
+    assert_eq!(object["ledger"]["spent"], 4.0);
+    let text = object["brief"].as_str().expect("text");
+    assert!(text.starts_with(&plain) && text.contains("Examples: about "));
+    let body: Value = serde_json::from_str(object["body"].as_str().expect("text")).expect("JSON");
+    assert_eq!(body["messages"][1]["content"], text);
+    let seeds = std::fs::read_to_string("www/tasks/snips_intent/seeds.jsonl").expect("seeds");
+    for seed in seeds.lines() {
+        let seed: Value = serde_json::from_str(seed).expect("JSON");
+        let words: Vec<&str> = seed["text"]
+            .as_str()
+            .expect("text")
+            .split_whitespace()
+            .collect();
+        assert!(words.windows(3).all(|run| !text.contains(&run.join(" "))));
+    }
+}

@@ -1,6 +1,7 @@
 //! The subcommands and their arguments, each declared once.
 
 mod ask;
+mod brief;
 mod run;
 
 use std::path::PathBuf;
@@ -23,6 +24,8 @@ enum Part {
     Run(run::Run),
     /// Measure a model, with an adapter or without, on a task's test rows.
     Eval(run::Eval),
+    /// Print what a teacher would be sent, byte for byte, without sending it.
+    Brief(brief::BriefOf),
     /// Print the scores over the vocabulary at every position of a sequence.
     Logits(ask::Logits),
     /// Continue a prompt.
@@ -35,6 +38,7 @@ impl Command {
         match self.part {
             Part::Run(run) => run.run().await,
             Part::Eval(eval) => eval.run().await,
+            Part::Brief(brief) => brief.run(),
             Part::Logits(logits) => logits.run().await,
             Part::Generate(generate) => generate.run().await,
         }

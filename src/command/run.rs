@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use seedbed::Error;
 use seedbed::evolve::{self, Cancel, Event, Monitor, Outcome, RowName, Settings, Teacher};
+use seedbed::privacy::{Epsilon, Ledger};
 use seedbed::store::Folder;
 use seedbed::task::{self, Metrics};
 use serde_json::json;
@@ -19,13 +20,22 @@ pub struct Run {
     #[command(flatten)]
     model: ModelArguments,
     /// Who writes the principles: `offline`, `recorded:FILE`, or the address of an OpenAI-compatible endpoint
-    /// (https, or http on this machine), which is sent your instruction and label names. Its key is read from the
-    /// variable SEEDBED_KEY.
+    /// (https, or http on this machine), which is sent what `seedbed brief` prints. Its key is read from the variable
+    /// SEEDBED_KEY.
     #[arg(long, default_value = "offline")]
     teacher: String,
     /// Name of the model at the teacher's address.
     #[arg(long, value_name = "NAME", default_value = "default")]
     teacher_model: String,
+    /// How much the brief may tell a teacher of one seed: 0 tells nothing, 2 is usual, more is less private.
+    #[arg(long, value_name = "E", default_value_t = Settings::default().epsilon, value_parser = super::brief::epsilon)]
+    epsilon: Epsilon,
+    /// Go on with the budget in the ledger.json of an earlier run on the same seeds.
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
+    /// Send your instruction and label names even where they repeat one of your examples.
+    #[arg(long)]
+    confirm_own_words: bool,
     /// Accepted instances wanted for each row that has any.
     #[arg(long, value_name = "N", default_value_t = Settings::default().instances)]
     instances: usize,
@@ -74,6 +84,9 @@ impl Run {
         let task = task::read_folder(&self.task)?;
         let settings = Settings {
             teacher: self.teacher()?,
+            epsilon: self.epsilon,
+            ledger: self.ledger()?,
+            own_words_confirmed: self.confirm_own_words,
             instances: self.instances,
             rounds: self.rounds,
             seed: self.seed,
@@ -138,6 +151,19 @@ impl Run {
         Ok(())
     }
 
+    fn ledger(&self) -> Result<Option<Ledger>, Error> {
+        let Some(path) = &self.ledger else {
+            return Ok(None);
+        };
+        let text = std::fs::read_to_string(path).map_err(|cause| {
+            Error::Setting(format!(
+                "{}: cannot be read ({cause}); give a ledger.json",
+                path.display()
+            ))
+        })?;
+        Ok(Some(Ledger::from_json(&text)?))
+    }
+
     fn teacher(&self) -> Result<Teacher, Error> {
         if self.teacher == "offline" {
             return Ok(Teacher::Offline);
@@ -172,6 +198,9 @@ async fn keep(folder: &Folder, outcome: &Outcome) -> Result<(), Error> {
             .to_json()
             .map_err(|error| Error::Setting(error.to_string()))?;
         folder.put("principles.json", text.as_bytes())?;
+    }
+    if let Some(ledger) = &outcome.ledger {
+        folder.put("ledger.json", ledger.to_json().as_bytes())?;
     }
     let mut lines = String::new();
     for instance in &outcome.instances {

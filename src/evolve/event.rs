@@ -222,6 +222,12 @@ pub struct TeacherReport {
     pub requests: usize,
     /// Bytes that left in their bodies.
     pub bytes: usize,
+    /// Tokens of the requests, estimated where the teacher did not count them.
+    pub tokens_in: u64,
+    /// Tokens of its answers, estimated likewise.
+    pub tokens_out: u64,
+    /// What the briefs told of one seed.
+    pub epsilon: crate::privacy::Epsilon,
 }
 
 /// The result of a run. Keys are added over time, none is renamed.

@@ -101,6 +101,11 @@ impl<'a> Monitor<'a> {
         }
     }
 
+    /// The wish to stop.
+    pub(super) fn cancel(&self) -> Cancel {
+        self.cancel.clone()
+    }
+
     /// Sends an event.
     pub fn send(&mut self, event: &Event) {
         (self.on_event)(event);

@@ -11,7 +11,7 @@ use crate::generate::Sampling;
 use crate::kernels::Opened;
 use crate::model::{Adapter, Model};
 use crate::principle::{self, PrincipleSet, api, offline, recorded};
-use crate::privacy::{Brief, Destination};
+use crate::privacy::{Brief, Destination, Epsilon, Guard, Ledger, OsEntropy, Sketch};
 use crate::task::{Example, Metrics, Task};
 use crate::train::Row;
 
@@ -54,7 +54,13 @@ pub struct Settings {
     pub instances: usize,
     /// Rounds in which they are written; after each, the writer learns from what was accepted.
     pub rounds: usize,
-    /// Seed of every random choice.
+    /// How much the brief may tell of one seed; nothing of the seeds is told when zero.
+    pub epsilon: Epsilon,
+    /// What has left so far, with the user's budget, where a run goes on with an earlier one's.
+    pub ledger: Option<Ledger>,
+    /// Whether the user has confirmed words of their own that repeat an example.
+    pub own_words_confirmed: bool,
+    /// Seed of every random choice, but for the noise of the brief.
     pub seed: u64,
     /// Seeds of each label that are used, drawn by chance; all when `None`.
     pub seeds_per_label: Option<usize>,
@@ -94,6 +100,9 @@ impl Default for Settings {
             teacher: Teacher::Offline,
             instances: 140,
             rounds: 1,
+            epsilon: Epsilon::ROUND,
+            ledger: None,
+            own_words_confirmed: false,
             seed: 1,
             seeds_per_label: None,
             test_limit: None,
@@ -179,6 +188,8 @@ pub struct Outcome {
     pub task: Option<Task>,
     /// The principles.
     pub principles: Option<PrincipleSet>,
+    /// What has left; none where no teacher is asked.
+    pub ledger: Option<Ledger>,
     /// All instances, refused ones too.
     pub instances: Vec<Instance>,
     /// The adapter of the last row that was trained, and which row that was.
@@ -241,6 +252,9 @@ pub async fn run(
         kind: settings.teacher.kind(),
         requests: 0,
         bytes: 0,
+        tokens_in: 0,
+        tokens_out: 0,
+        epsilon: Epsilon::ZERO,
     };
 
     if wants(RowName::Untouched) {
@@ -251,7 +265,7 @@ pub async fn run(
     }
 
     if wants(RowName::Psi) {
-        let set = principles(task, settings, monitor, &mut teacher).await?;
+        let set = principles(task, settings, monitor, &mut teacher, &mut outcome.ledger).await?;
         outcome.principles = Some(set);
     }
 
@@ -441,6 +455,7 @@ async fn principles(
     settings: &Settings,
     monitor: &mut Monitor<'_>,
     teacher: &mut TeacherReport,
+    ledger: &mut Option<Ledger>,
 ) -> Result<PrincipleSet, Error> {
     monitor.begin(Stage::Principles, Some(RowName::Psi), 1);
     let set = match &settings.teacher {
@@ -448,12 +463,34 @@ async fn principles(
         Teacher::Recorded(text) => recorded::parse(text, task)?.set,
         Teacher::Api { url, model, key } => {
             let destination = Destination::parse(url)?;
-            let brief = Brief::of(task).clear(task)?;
+            let sketch = match settings.epsilon {
+                Epsilon::ZERO => None,
+                epsilon => Some(Sketch::draw(task, epsilon, &mut OsEntropy::default())?),
+            };
+            let brief = Brief::with(task, sketch.as_ref(), None);
+            let mut guard = Guard::new(task, destination.clone());
+            if settings.own_words_confirmed {
+                guard = guard.with_own_words_confirmed();
+            }
+            let ledger = ledger.insert(
+                settings
+                    .ledger
+                    .clone()
+                    .unwrap_or_else(|| Ledger::new(Epsilon::TOTAL)),
+            );
+            let spent = ledger.spent();
+            let (brief, _) = guard.clear(brief, destination, ledger, api::now())?;
+            teacher.epsilon = ledger.spent_since(spent);
+            let asked = api::Teacher::new(model).with_key(key.as_deref());
+            let cancel = monitor.cancel();
+            let mut watch = |_: &str| !cancel.is_cancelled();
             let answer = monitor
-                .race(api::ask(&brief, &destination, model, key.as_deref(), task))
+                .race(api::ask(brief, &asked, task, ledger, &mut watch))
                 .await?;
-            teacher.requests += 1;
+            teacher.requests += answer.requests;
             teacher.bytes += answer.bytes_sent;
+            teacher.tokens_in += answer.usage.input;
+            teacher.tokens_out += answer.usage.output;
             answer.set
         }
     };

@@ -41,6 +41,16 @@ pub enum PrincipleError {
         /// The id.
         id: String,
     },
+    /// Votes that do not belong to the principles.
+    #[error(
+        "there are votes on {found} principles for a set of {principles}, or some are no numbers; count them again"
+    )]
+    BadVotes {
+        /// How many principles there are.
+        principles: usize,
+        /// How many were voted on.
+        found: usize,
+    },
     /// A principle that says nothing.
     #[error("principle `{id}`: its text is empty")]
     EmptyText {

@@ -20,20 +20,23 @@ pub mod api;
 mod error;
 mod holding;
 mod keyness;
+pub mod local;
 pub mod offline;
 mod phrases;
-mod profile;
 pub mod recorded;
 mod sample;
+mod select;
 
 pub use error::PrincipleError;
 pub use holding::holding;
 pub use sample::{MAX_RULES, draw, instance_rule};
+pub use select::{Reason, Selection, VOTE, Verdict, select};
 
 use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::task::profile;
 use crate::task::words::{is_invisible, role_marker};
 
 /// The version of the format that is read and written here.
@@ -225,10 +228,10 @@ fn shorten(text: &str) -> String {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
+pub(in crate::principle) mod tests {
     use super::*;
 
-    pub(super) fn principle() -> Principle {
+    pub(in crate::principle) fn principle() -> Principle {
         Principle {
             id: "label/a/words".to_owned(),
             level: Level::Label,

@@ -79,7 +79,7 @@ pub fn parse(json: &str, task: &Task) -> Result<Recorded, PrincipleError> {
 }
 
 /// The text on one line, without what cannot be seen.
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     let text: String = text
         .chars()
         .filter_map(|c| match c {

@@ -1,127 +1,53 @@
-//! The brief: the only content that is ever sent to a teacher, and the check that stands before the door.
+//! The brief: the only content that is ever sent to a teacher.
 
+use std::collections::HashSet;
+
+use super::sketch::LABELS;
+use super::{Card, Epsilon, Histogram, Release, Sketch};
 use crate::task::{Task, TaskKind};
 
-/// The most bytes a brief may have: some 600 tokens.
-const MOST_BYTES: usize = 2400;
+/// The most bytes a brief may have.
+pub const MOST_BYTES: usize = 2400;
+/// The most tokens a brief may have, by [`estimate_tokens`].
+pub const MOST_TOKENS: usize = 600;
 
-/// What a teacher is told of a task: the user's own words, and nothing of the seeds.
+/// What a teacher is told of a task: the user's own words, fixed phrases, and noisy figures. There is no way to put
+/// the text of a seed or of an instance into one, other than through the user's own words, which the guard reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Brief {
     text: String,
-}
-
-/// A brief or a destination that is refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BriefError {
-    /// Too long to be a brief.
-    #[error(
-        "the brief has {0} bytes, more than the {MOST_BYTES} allowed; shorten the instruction or the labels"
-    )]
-    TooLong(usize),
-    /// It repeats a seed.
-    #[error(
-        "the instruction repeats a seed word for word (\"{0}\"); describe the task in other words"
-    )]
-    RepeatsSeed(String),
-    /// Not a place a brief may go to.
-    #[error(
-        "{0} is no allowed destination; use https://, or http:// on this machine (127.0.0.1, localhost)"
-    )]
-    Destination(String),
-    /// The teacher did not answer as it should.
-    #[error(
-        "the teacher at {host} did not answer ({cause}); check the address and the key, or use the offline teacher"
-    )]
-    NoAnswer {
-        /// Where it was sent.
-        host: String,
-        /// What came back.
-        cause: String,
-    },
-}
-
-/// Proof that a value passed the guard. Only this module can make one, so a call that skips the guard does not
-/// compile.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cleared<T>(T);
-
-impl<T> Cleared<T> {
-    /// The value that was checked.
-    pub fn get(&self) -> &T {
-        &self.0
-    }
-}
-
-/// Where a teacher listens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Destination {
-    url: String,
-}
-
-impl Destination {
-    /// The address to post to.
-    pub fn url(&self) -> &str {
-        &self.url
-    }
-
-    /// The address without its path, for messages and the ledger.
-    pub fn host(&self) -> &str {
-        let start = self.url.find("://").map_or(0, |at| at + 3);
-        let end = self.url[start..]
-            .find('/')
-            .map_or(self.url.len(), |at| start + at);
-        &self.url[start..end]
-    }
-
-    /// Checks an OpenAI-compatible base address and completes it to the chat endpoint.
-    ///
-    /// # Errors
-    ///
-    /// [`BriefError::Destination`] for anything but https, or http on the loopback interface; an address with a
-    /// user name in it is refused too, for it would end up in logs.
-    pub fn parse(url: &str) -> Result<Self, BriefError> {
-        let refuse = || BriefError::Destination(url.chars().take(100).collect());
-        let (scheme, rest) = url.split_once("://").ok_or_else(refuse)?;
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        let host = match authority.strip_prefix('[') {
-            Some(address) => address.split(']').next().unwrap_or_default(),
-            None => authority
-                .rsplit_once(':')
-                .map_or(authority, |(host, _)| host),
-        };
-        let loopback = ["127.0.0.1", "localhost", "::1"].contains(&host);
-        let allowed = scheme == "https" || (scheme == "http" && loopback);
-        if !allowed
-            || host.is_empty()
-            || authority.contains('@')
-            || url.contains(char::is_whitespace)
-        {
-            return Err(refuse());
-        }
-        let url = url.trim_end_matches('/');
-        let url = match url.ends_with("/chat/completions") {
-            true => url.to_owned(),
-            false => format!("{url}/chat/completions"),
-        };
-        Ok(Self { url })
-    }
+    pub(super) instruction: String,
+    pub(super) labels: Vec<String>,
+    pub(super) releases: Vec<Release>,
 }
 
 impl Brief {
-    /// Writes the brief of a task: its instruction, its kind and its labels.
+    /// The brief of a task that tells nothing of its seeds: the user's own words and the form of an answer.
     pub fn of(task: &Task) -> Self {
-        let kind = match task.kind {
-            TaskKind::Classification => "classification",
-            TaskKind::Ner => "ner",
-            TaskKind::Qa => "qa",
+        Self::with(task, None, None)
+    }
+
+    /// The brief of a task with what may be told of its seeds, and from the second round on of the student's mistakes.
+    /// Families that would make it too long are left out, the least needed first; they are paid for all the same.
+    pub fn with(task: &Task, sketch: Option<&Sketch>, card: Option<&Card>) -> Self {
+        let families = sketch.map_or(&[][..], |sketch| &sketch.families);
+        let mut told = families.len();
+        let text = loop {
+            let text = write(task, sketch, &families[..told], card);
+            if told == 0 || fits(&text) {
+                break text;
+            }
+            told -= 1;
         };
+        let releases = sketch.map(|sketch| &sketch.release).into_iter();
         Self {
-            text: format!(
-                "Task: {}\nKind: {kind}\nLabels: {}",
-                task.instruction,
-                task.labels.join(", ")
-            ),
+            text,
+            instruction: task.instruction.clone(),
+            labels: task.labels.clone(),
+            releases: releases
+                .chain(card.map(|card| &card.release))
+                .cloned()
+                .collect(),
         }
     }
 
@@ -130,113 +56,226 @@ impl Brief {
         &self.text
     }
 
-    /// Passes the guard: not too long, and no seed of five words or more repeated in it.
-    ///
-    /// # Errors
-    ///
-    /// [`BriefError::TooLong`] or [`BriefError::RepeatsSeed`].
-    pub fn clear(self, task: &Task) -> Result<Cleared<Self>, BriefError> {
-        if self.text.len() > MOST_BYTES {
-            return Err(BriefError::TooLong(self.text.len()));
+    /// What its noisy figures cost together, each drawing counted once.
+    pub fn epsilon(&self) -> Epsilon {
+        self.epsilon_besides(&HashSet::new())
+    }
+
+    /// The same without the drawings that are paid for already.
+    pub(super) fn epsilon_besides(&self, paid: &HashSet<&str>) -> Epsilon {
+        self.releases
+            .iter()
+            .filter(|release| !paid.contains(release.id.as_str()))
+            .fold(Epsilon::ZERO, |sum, release| sum.plus(release.epsilon))
+    }
+}
+
+/// About how many tokens a text has, seldom too few: four letters, one digit or one mark each, two bytes of other
+/// scripts. No tokenizer of the teacher is at hand.
+pub fn estimate_tokens(text: &str) -> usize {
+    let (mut tokens, mut letters) = (0, 0_usize);
+    for c in text.chars() {
+        if c.is_ascii_alphabetic() {
+            letters += 1;
+            continue;
         }
-        let plain = |text: &str| {
-            text.split(|c: char| !c.is_alphanumeric())
-                .filter(|word| !word.is_empty())
-                .map(str::to_lowercase)
-                .collect::<Vec<_>>()
-        };
-        let words = plain(&self.text);
-        for seed in &task.seeds {
-            let seed_words = plain(&seed.text);
-            let repeats = seed_words
-                .windows(5)
-                .any(|run| words.windows(5).any(|other| other == run));
-            if repeats {
-                return Err(BriefError::RepeatsSeed(
-                    seed.text.chars().take(60).collect(),
-                ));
+        tokens += letters.div_ceil(4);
+        letters = 0;
+        if c.is_ascii() {
+            tokens += usize::from(c != ' ');
+        } else {
+            tokens += c.len_utf8().div_ceil(2);
+        }
+    }
+    tokens + letters.div_ceil(4)
+}
+
+pub(super) fn fits(text: &str) -> bool {
+    text.len() <= MOST_BYTES && estimate_tokens(text) <= MOST_TOKENS
+}
+
+fn write(
+    task: &Task,
+    sketch: Option<&Sketch>,
+    families: &[Histogram],
+    card: Option<&Card>,
+) -> String {
+    let (kind, answer) = match task.kind {
+        TaskKind::Classification => ("classification", "one label, as it is written above"),
+        TaskKind::Ner => ("ner", "the entities, each with its label"),
+        TaskKind::Qa => ("qa", "a short text"),
+    };
+    let mut text = String::from("Task: ");
+    let mut put = |parts: &[&str]| parts.iter().for_each(|part| text.push_str(part));
+    put(&[&task.instruction, "\nKind: ", kind]);
+    put(&["\nLabels: ", &task.labels.join(", "), "\nAnswer: ", answer]);
+    if let Some(sketch) = sketch {
+        put(&["\nExamples: about ", &rounded(sketch.seeds).to_string()]);
+        put(&[" (figures hold random noise, on purpose)"]);
+        let mut shows = Vec::new();
+        for family in families {
+            match &family.bins[..] {
+                // A family of one bin is a share of all examples.
+                [(name, count)] if *name == family.name => {
+                    shows.push(share(name, *count, sketch.seeds));
+                }
+                [] => {}
+                bins => {
+                    let name = if family.name == LABELS {
+                        "Shares"
+                    } else {
+                        &family.name
+                    };
+                    // Noise may make the bins more than the whole.
+                    let all = bins.iter().map(|bin| bin.1).sum::<u64>().max(sketch.seeds);
+                    let shares: Vec<String> = bins
+                        .iter()
+                        .map(|(name, count)| share(name, *count, all))
+                        .collect();
+                    put(&["\n", name, ": ", &shares.join(", ")]);
+                }
             }
         }
-        Ok(Cleared(self))
+        if !shows.is_empty() {
+            put(&["\nSome are: ", &shows.join(", ")]);
+        }
     }
+    if let Some(card) = card {
+        let name = |label: usize| task.labels.get(label).map_or("", String::as_str);
+        for (label, predicted, count) in card.confusions.iter().take(5) {
+            put(&[
+                "\nThe student mistakes ",
+                name(*label),
+                " for ",
+                name(*predicted),
+            ]);
+            put(&[": about ", &rounded(*count).to_string(), " times"]);
+        }
+        if !card.errors.is_empty() {
+            let rates: Vec<String> = card
+                .errors
+                .iter()
+                .map(|(name, tenths)| share(name, *tenths, 10))
+                .collect();
+            put(&["\nThe student is wrong on: ", &rates.join(", ")]);
+        }
+    }
+    text
+}
+
+/// A name and its share, to the nearest twentieth.
+fn share(name: &str, count: u64, all: u64) -> String {
+    let all = all.max(1);
+    let percent = (40 * count.min(all) + all) / (2 * all) * 5;
+    format!("{name} {percent} %")
+}
+
+/// To two digits: more would be noise.
+fn rounded(count: u64) -> u64 {
+    let mut unit = 1;
+    while count / unit >= 100 {
+        unit *= 10;
+    }
+    (count + unit / 2) / unit * unit
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use super::super::noise::tests::Seeded;
+    use super::super::sketch::tests::task;
+    use super::super::{Epsilon, Judged};
     use super::*;
 
-    fn task(instruction: &str) -> Task {
-        let json = serde_json::json!({"task": "t", "type": "classification", "instruction": instruction, "labels": ["a", "b"]});
-        let seeds = "{\"text\":\"my cat Zebulon sleeps on the red sofa\",\"label\":\"a\"}\n{\"text\":\"second\",\"label\":\"b\"}\n";
-        crate::task::parse(&json.to_string(), seeds, None).unwrap()
+    fn sketch(task: &Task, thousandths: u32) -> Sketch {
+        Sketch::draw(
+            task,
+            Epsilon::new(thousandths).unwrap(),
+            &mut Seeded::new(1),
+        )
+        .unwrap()
     }
 
     #[test]
     fn a_brief_holds_the_users_words_and_no_seed() {
-        let task = task("Sort these.");
-        let brief = Brief::of(&task).clear(&task).unwrap();
-        assert!(brief.get().text().contains("Sort these.") && brief.get().text().contains("a, b"));
-        assert!(!brief.get().text().contains("Zebulon"));
-    }
-
-    #[test]
-    fn an_instruction_that_repeats_a_seed_is_refused() {
-        let task = task("Sort texts such as: my cat, Zebulon, sleeps on a chair");
-        assert!(matches!(
-            Brief::of(&task).clear(&task),
-            Err(BriefError::RepeatsSeed(_))
-        ));
-    }
-
-    #[test]
-    fn a_brief_that_is_too_long_is_refused() {
-        let mut task = task("Sort these.");
-        task.labels.extend((0..40).map(|i| format!("{i:080}")));
-        assert!(matches!(
-            Brief::of(&task).clear(&task),
-            Err(BriefError::TooLong(_))
-        ));
-    }
-
-    #[test]
-    fn only_https_or_this_machine_is_a_destination() {
-        for good in [
-            "https://api.example.org/v1",
-            "http://127.0.0.1:11434/v1",
-            "http://localhost:8000/v1/",
-            "http://[::1]:8000/v1",
-        ] {
-            assert!(
-                Destination::parse(good)
-                    .unwrap()
-                    .url()
-                    .ends_with("/v1/chat/completions"),
-                "{good}"
-            );
-        }
-        for bad in [
-            "http://example.org/v1",
-            "http://127.0.0.1.example.org/v1",
-            "http://localhost@example.org/v1",
-            "https://user:secret@example.org/v1",
-            "ftp://localhost",
-            "file:///etc/passwd",
-            "example.org",
-            "https://",
-            "https://a b.org",
-        ] {
-            assert!(Destination::parse(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn the_host_is_named_without_the_path() {
-        assert_eq!(
-            Destination::parse("https://api.example.org/v1")
-                .unwrap()
-                .host(),
-            "api.example.org"
+        let task = task(&[("my cat Zebulon sleeps on the red sofa", 0); 200]);
+        let brief = Brief::with(&task, Some(&sketch(&task, 4000)), None);
+        assert!(
+            brief
+                .text()
+                .starts_with("Task: Sort these.\nKind: classification\nLabels: a, b\n")
         );
+        assert!(
+            brief.text().contains("Form: statement 100 %"),
+            "{}",
+            brief.text()
+        );
+        for word in ["Zebulon", "sleeps", "sofa"] {
+            assert!(!brief.text().contains(word), "{}", brief.text());
+        }
+        assert_eq!(brief.epsilon(), Epsilon::new(4000).unwrap());
+    }
+
+    #[test]
+    fn a_brief_without_a_sketch_costs_nothing() {
+        let task = task(&[("x", 0), ("y", 1)]);
+        assert_eq!(Brief::of(&task).epsilon(), Epsilon::ZERO);
+        assert_eq!(
+            Brief::of(&task).text(),
+            "Task: Sort these.\nKind: classification\nLabels: a, b\nAnswer: one label, as it is written above"
+        );
+    }
+
+    #[test]
+    fn the_weakness_card_is_told_in_label_names_and_descriptors() {
+        let task = task(&[("x", 0), ("y", 1)]);
+        let row = Judged {
+            text: "is Zebulon in?",
+            label: 0,
+            predicted: 1,
+        };
+        let epsilon = Epsilon::new(8000).unwrap();
+        let card = Card::draw(&task, &[row; 100], epsilon, &mut Seeded::new(2)).unwrap();
+        let brief = Brief::with(&task, None, Some(&card));
+        assert!(
+            brief
+                .text()
+                .contains("The student mistakes a for b: about "),
+            "{}",
+            brief.text()
+        );
+        assert!(brief.text().contains("The student is wrong on: "));
+        assert!(!brief.text().contains("Zebulon"));
+        assert_eq!(brief.epsilon(), epsilon);
+    }
+
+    #[test]
+    fn families_are_left_out_before_a_brief_is_too_long() {
+        let mut task = task(&[("play it for me now please", 0); 2000]);
+        let sketch = sketch(&task, 20_000);
+        let whole = Brief::with(&task, Some(&sketch), None);
+        task.instruction = "word ".repeat(410);
+        let short = Brief::with(&task, Some(&sketch), None);
+        assert!(fits(short.text()) && short.text().contains("Examples: about "));
+        assert!(short.text().lines().count() < whole.text().lines().count());
+        assert_eq!(short.epsilon(), whole.epsilon());
+    }
+
+    #[test]
+    fn figures_are_rounded() {
+        assert_eq!(
+            [0, 7, 99, 104, 1251, 99_900].map(rounded),
+            [0, 7, 99, 100, 1300, 100_000]
+        );
+        assert_eq!(share("x", 1, 3), "x 35 %");
+        assert_eq!(share("x", 9, 3), "x 100 %");
+        assert_eq!(share("x", 0, 0), "x 0 %");
+    }
+
+    #[test]
+    fn tokens_are_estimated_rather_too_high() {
+        assert_eq!(estimate_tokens(""), 0);
+        assert_eq!(estimate_tokens("the classification, 42"), 1 + 4 + 1 + 2);
+        assert!(estimate_tokens("播放音乐") >= 4);
     }
 }

@@ -18,6 +18,7 @@ mod error;
 mod folder;
 mod format;
 mod metrics;
+pub(crate) mod profile;
 mod rows;
 pub mod words;
 

@@ -16,6 +16,7 @@ use crate::Error;
 use crate::evolve::{self, Cancel, Event, Monitor, Outcome, RowName, Settings, Teacher};
 use crate::kernels::{self, Choice, Opened};
 use crate::model::{Files, Model};
+use crate::privacy::{Epsilon, Ledger};
 use crate::task::{self, Task};
 use errors::thrown;
 
@@ -40,6 +41,8 @@ struct RunOptions {
     learning_rate: Option<f64>,
     rows: Option<Vec<RowName>>,
     principles: Option<String>,
+    epsilon: Option<Epsilon>,
+    own_words_confirmed: bool,
     teacher: Option<TeacherOptions>,
 }
 
@@ -62,6 +65,8 @@ impl RunOptions {
             epochs: self.epochs.unwrap_or(standard.epochs),
             learning_rate: self.learning_rate.or(standard.learning_rate),
             rows: self.rows.unwrap_or(standard.rows),
+            epsilon: self.epsilon.unwrap_or(standard.epsilon),
+            own_words_confirmed: self.own_words_confirmed,
             teacher: match (self.principles, self.teacher) {
                 (Some(text), _) => Teacher::Recorded(text),
                 (None, Some(teacher)) => Teacher::Api {
@@ -337,6 +342,12 @@ impl Engine {
             .filter_map(|instance| serde_json::to_string(instance).ok())
             .map(|line| line + "\n")
             .collect()
+    }
+
+    /// What the last run has sent, as JSON; none where nothing could leave.
+    pub fn ledger(&self) -> Option<String> {
+        let outcome = self.outcome.borrow();
+        outcome.ledger.as_ref().map(Ledger::to_json)
     }
 
     /// Scores over the vocabulary at every position of a sequence, row after row.

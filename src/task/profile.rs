@@ -2,8 +2,41 @@
 //!
 //! The form is told by punctuation in any language, and by the first words in English.
 
-use super::phrases::{is_function_word, is_question_word};
-use crate::task::words::{lower, surface_words};
+use super::words::{lower, surface_words};
+
+/// English words that hold sentences together; by themselves they say nothing about a topic. Pieces of contractions and
+/// of HTML entities, as badly cleaned texts have them, are among them.
+const FUNCTION_WORDS: &[&str] = &[
+    "a", "about", "above", "after", "again", "against", "all", "also", "am", "amp", "an", "and",
+    "any", "are", "aren't", "as", "at", "be", "because", "been", "before", "being", "below",
+    "between", "both", "but", "by", "can", "can't", "cannot", "could", "couldn't", "did", "didn't",
+    "do", "does", "doesn't", "doing", "don't", "down", "during", "each", "etc", "even", "few",
+    "for", "from", "further", "gt", "had", "has", "hasn't", "have", "haven't", "having", "he",
+    "her", "here", "hers", "him", "his", "i", "i'd", "i'll", "i'm", "i've", "if", "im", "in",
+    "into", "is", "isn't", "it", "it's", "its", "just", "let", "let's", "like", "ll", "lt", "may",
+    "me", "might", "more", "most", "must", "my", "n't", "no", "nor", "not", "of", "off", "on",
+    "once", "one", "only", "or", "other", "our", "out", "over", "own", "please", "quot", "re", "s",
+    "same", "shall", "she", "should", "so", "some", "such", "t", "than", "that", "that's", "the",
+    "their", "them", "then", "there", "these", "they", "this", "those", "through", "to", "too",
+    "under", "until", "up", "us", "ve", "very", "was", "wasn't", "we", "were", "while", "will",
+    "with", "would", "you", "you're", "your", "yours",
+];
+
+/// Words that ask. They say what sort of answer is wanted, so they may well tell labels apart.
+const QUESTION_WORDS: &[&str] = &[
+    "how", "what", "what's", "whats", "when", "when's", "where", "where's", "which", "who",
+    "who's", "whom", "whose", "why",
+];
+
+/// Whether a lower-case word says little by itself.
+pub(crate) fn is_function_word(word: &str) -> bool {
+    FUNCTION_WORDS.binary_search(&word).is_ok()
+}
+
+/// Whether a lower-case word asks.
+pub(crate) fn is_question_word(word: &str) -> bool {
+    QUESTION_WORDS.contains(&word)
+}
 
 /// Verbs that begin a sentence when it is a command.
 const COMMANDS: &[&str] = &[
@@ -123,16 +156,16 @@ const SHORT_QUESTION: usize = 20;
 
 /// What a sentence does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Form {
+pub(crate) enum Form {
     Question,
     Command,
     Statement,
 }
 
 impl Form {
-    pub(super) const ALL: [Self; 3] = [Self::Question, Self::Command, Self::Statement];
+    pub(crate) const ALL: [Self; 3] = [Self::Question, Self::Command, Self::Statement];
 
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Question => "question",
             Self::Command => "command",
@@ -143,25 +176,25 @@ impl Form {
 
 /// What one text shows.
 #[derive(Clone, Debug)]
-pub(super) struct Profile {
-    pub(super) label: usize,
+pub(crate) struct Profile {
+    pub(crate) label: usize,
     /// In lower case.
-    pub(super) words: Vec<String>,
+    pub(crate) words: Vec<String>,
     /// As written.
-    pub(super) surface: Vec<String>,
-    pub(super) form: Form,
+    pub(crate) surface: Vec<String>,
+    pub(crate) form: Form,
     /// The last character, where it ends a sentence.
-    pub(super) mark: Option<char>,
-    pub(super) lower_case: bool,
-    pub(super) capital: bool,
-    pub(super) first_person: bool,
-    pub(super) second_person: bool,
-    pub(super) number: bool,
-    pub(super) name: bool,
+    pub(crate) mark: Option<char>,
+    pub(crate) lower_case: bool,
+    pub(crate) capital: bool,
+    pub(crate) first_person: bool,
+    pub(crate) second_person: bool,
+    pub(crate) number: bool,
+    pub(crate) name: bool,
 }
 
 impl Profile {
-    pub(super) fn new(text: &str, label: usize) -> Self {
+    pub(crate) fn new(text: &str, label: usize) -> Self {
         let surface: Vec<String> = surface_words(text).into_iter().map(str::to_owned).collect();
         let words: Vec<String> = surface.iter().map(|word| lower(word)).collect();
         let mark = text.trim_end_matches(['"', '\'', ')', ' ']).chars().last();
@@ -189,7 +222,7 @@ impl Profile {
     }
 
     /// How the text begins; none where it has no words.
-    pub(super) fn opening(&self) -> Option<Opening<'_>> {
+    pub(crate) fn opening(&self) -> Option<Opening<'_>> {
         let first = self.words.first()?;
         let asks = is_question_word(first);
         let second = self
@@ -209,30 +242,30 @@ impl Profile {
 }
 
 /// How a text begins.
-pub(super) struct Opening<'a> {
+pub(crate) struct Opening<'a> {
     profile: &'a Profile,
     /// With one word, or with two where the first says little (`can you`, `how many`).
-    pub(super) words: usize,
+    pub(crate) words: usize,
     /// Whether both words say little, so that any text could begin so.
-    pub(super) general: bool,
+    pub(crate) general: bool,
     /// Whether the first word says how the text goes on: it asks or commands.
-    pub(super) alone: bool,
+    pub(crate) alone: bool,
 }
 
 impl Opening<'_> {
     /// The first words in lower case.
-    pub(super) fn key(&self, words: usize) -> String {
+    pub(crate) fn key(&self, words: usize) -> String {
         self.profile.words[..words.min(self.words)].join(" ")
     }
 
     /// The first words as written.
-    pub(super) fn written(&self, words: usize) -> String {
+    pub(crate) fn written(&self, words: usize) -> String {
         self.profile.surface[..words.min(self.words)].join(" ")
     }
 }
 
 /// Whether many texts could begin with these words: they ask, command, or say little.
-pub(super) fn begins_any_text(opening: &str) -> bool {
+pub(crate) fn begins_any_text(opening: &str) -> bool {
     opening.split(' ').map(lower).all(|word| {
         let word = word.as_str();
         is_function_word(word)
@@ -282,6 +315,12 @@ fn has_name(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_function_words_are_sorted_as_the_search_needs() {
+        assert!(FUNCTION_WORDS.is_sorted());
+        assert!(is_function_word("you") && !is_function_word("book"));
+    }
 
     fn form_of(text: &str) -> Form {
         Profile::new(text, 0).form

@@ -1,0 +1,565 @@
+//! The guard before the door.
+
+use std::collections::HashSet;
+
+use super::brief::fits;
+use super::personal::{self, PersonalKind};
+use super::{Brief, BriefError, Destination, Ledger, Place, Rule, estimate_tokens};
+use crate::task::Task;
+use crate::task::words::{is_invisible, surface_words};
+
+/// A copy is so many words in a row …
+const WORDS: usize = 5;
+/// … or so many letters and digits, whatever stands between them.
+const CHARACTERS: usize = 24;
+
+/// Proof that a value passed the guard, and where it may go. Only this module can make one, so a call that skips the
+/// guard does not compile; and it cannot be copied, so one clearance is one call.
+///
+/// ```compile_fail,E0451
+/// use seedbed::privacy::{Brief, Cleared, Destination};
+/// fn skip(brief: Brief, destination: Destination) -> Cleared<Brief> {
+///     Cleared { value: brief, destination }
+/// }
+/// ```
+///
+/// ```compile_fail,E0308
+/// async fn skip(brief: seedbed::privacy::Brief, ledger: &mut seedbed::privacy::Ledger, task: &seedbed::task::Task) {
+///     use seedbed::principle::api::{Teacher, ask};
+///     let _ = ask(brief, &Teacher::new("model"), task, ledger, &mut |_| true).await;
+/// }
+/// ```
+///
+/// ```compile_fail,E0382
+/// # use seedbed::privacy::{Brief, Cleared};
+/// fn twice(cleared: Cleared<Brief>) -> (Cleared<Brief>, Cleared<Brief>) {
+///     (cleared, cleared)
+/// }
+/// ```
+#[derive(Debug, PartialEq, Eq)]
+pub struct Cleared<T> {
+    value: T,
+    destination: Destination,
+}
+
+impl<T> Cleared<T> {
+    /// The value that was checked.
+    pub fn get(&self) -> &T {
+        &self.value
+    }
+
+    /// Where it may go, and nowhere else.
+    pub fn destination(&self) -> &Destination {
+        &self.destination
+    }
+}
+
+/// Something the user should know of a brief that may leave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// What was found.
+    pub rule: Rule,
+    /// Where.
+    pub place: Place,
+    /// As it stands; for the user's eyes.
+    pub span: String,
+}
+
+impl std::fmt::Display for Warning {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} {}; it will be sent as it stands",
+            self.place, self.rule
+        )
+    }
+}
+
+/// Knows what must not leave, and where a brief may go.
+#[derive(Clone, Debug)]
+pub struct Guard<'a> {
+    task: &'a Task,
+    destination: Option<Destination>,
+    instances: Vec<&'a str>,
+    canaries: Vec<String>,
+    confirmed: bool,
+}
+
+impl<'a> Guard<'a> {
+    /// A guard over the seeds and the test rows of a task, for the one destination that the user agreed on.
+    pub fn new(task: &'a Task, destination: Destination) -> Self {
+        Self {
+            destination: Some(destination),
+            ..Self::inward(task)
+        }
+    }
+
+    /// A guard that lets no brief go anywhere, for checking only.
+    pub fn inward(task: &'a Task) -> Self {
+        Self {
+            task,
+            destination: None,
+            instances: Vec::new(),
+            canaries: Vec::new(),
+            confirmed: false,
+        }
+    }
+
+    /// Watches over generated instances too.
+    #[must_use]
+    pub fn with_instances(mut self, instances: impl IntoIterator<Item = &'a str>) -> Self {
+        self.instances.extend(instances);
+        self
+    }
+
+    /// Watches for a text that was planted to be found: it may not leave even in the user's own words.
+    #[must_use]
+    pub fn with_canary(mut self, canary: &str) -> Self {
+        let canary = folded(canary);
+        if !canary.is_empty() {
+            self.canaries.push(canary);
+        }
+        self
+    }
+
+    /// The user has seen that their own words repeat an example, and wants them sent: this becomes a warning.
+    #[must_use]
+    pub fn with_own_words_confirmed(mut self) -> Self {
+        self.confirmed = true;
+        self
+    }
+
+    /// Checks a brief without letting it go.
+    ///
+    /// Everything in a brief but the user's own words is fixed or noisy, by construction. So it is these words that
+    /// are read: a copy of a seed or a test row in them is refused (until the user confirms it), a copy of an instance
+    /// is a warning (the student writes after the user's words, not the other way round), and so is personal data.
+    ///
+    /// # Errors
+    ///
+    /// [`BriefError::TooLong`], [`BriefError::Refused`].
+    pub fn check(&self, brief: &Brief) -> Result<Vec<Warning>, BriefError> {
+        if !fits(brief.text()) {
+            return Err(BriefError::TooLong {
+                bytes: brief.text().len(),
+                tokens: estimate_tokens(brief.text()),
+            });
+        }
+        let refused = |rule, place, span| BriefError::Refused { rule, place, span };
+        let whole = folded(brief.text());
+        if let Some(canary) = self.canaries.iter().find(|canary| whole.contains(*canary)) {
+            return Err(refused(Rule::Canary, Place::Text, canary.clone()));
+        }
+        let mut warnings = Vec::new();
+        let labels = brief.labels.join(" ");
+        for (place, text) in [
+            (Place::Instruction, &brief.instruction),
+            (Place::Labels, &labels),
+        ] {
+            if let Some(span) = invisible(text) {
+                return Err(refused(Rule::Invisible, place, span));
+            }
+            let mut warn = |rule, span| warnings.push(Warning { rule, place, span });
+            let own = Copies::new(text);
+            if let Some(span) = self.own_examples().find_map(|seed| own.find(seed)) {
+                if !self.confirmed {
+                    return Err(refused(Rule::Copy, place, span));
+                }
+                warn(Rule::Copy, span);
+            } else if let Some(span) = self.instances.iter().find_map(|text| own.find(text)) {
+                warn(Rule::Copy, span);
+            }
+            for found in personal::find(text) {
+                warn(Rule::Personal(found.kind), found.span);
+            }
+        }
+        Ok(warnings)
+    }
+
+    /// Lets a brief go to a destination: checks it, charges the ledger for what it tells, and writes down either the
+    /// clearance or the refusal. `at` is the time, in milliseconds since 1970.
+    ///
+    /// # Errors
+    ///
+    /// As [`Guard::check`]; [`BriefError::OtherDestination`] for any but the one agreed on; [`BriefError::Budget`].
+    pub fn clear(
+        &self,
+        brief: Brief,
+        destination: Destination,
+        ledger: &mut Ledger,
+        at: u64,
+    ) -> Result<(Cleared<Brief>, Vec<Warning>), BriefError> {
+        let checked = if self.destination.as_ref() == Some(&destination) {
+            self.check(&brief)
+        } else {
+            Err(BriefError::OtherDestination {
+                wanted: destination.host().to_owned(),
+                agreed: self
+                    .destination
+                    .as_ref()
+                    .map_or("nowhere", Destination::host)
+                    .to_owned(),
+            })
+        };
+        let passed = checked.and_then(|warnings| {
+            ledger.charge(&brief, &destination, at)?;
+            Ok(warnings)
+        });
+        match passed {
+            Ok(warnings) => {
+                let value = brief;
+                Ok((Cleared { value, destination }, warnings))
+            }
+            Err(error) => {
+                ledger.refuse(&error, at);
+                Err(error)
+            }
+        }
+    }
+
+    /// Checks any other text that is to be given away, such as principles to be shared: it may hold no copy of an
+    /// example or an instance, nor personal data and names that stand in one but not in the user's own words.
+    ///
+    /// # Errors
+    ///
+    /// [`BriefError::Refused`].
+    pub fn check_text(&self, text: &str) -> Result<(), BriefError> {
+        let refused = |rule, span| BriefError::Refused {
+            rule,
+            place: Place::Text,
+            span,
+        };
+        if let Some(span) = invisible(text) {
+            return Err(refused(Rule::Invisible, span));
+        }
+        let whole = folded(text);
+        if let Some(canary) = self.canaries.iter().find(|canary| whole.contains(*canary)) {
+            return Err(refused(Rule::Canary, canary.clone()));
+        }
+        let copies = Copies::new(text);
+        let words: HashSet<String> = surface_words(text).into_iter().map(folded).collect();
+        let own = folded(&[&self.task.instruction, " ", &self.task.labels.join(" ")].concat());
+        for private in self.own_examples().chain(self.instances.iter().copied()) {
+            if let Some(span) = copies.find(private) {
+                return Err(refused(Rule::Copy, span));
+            }
+            for found in personal::find(private) {
+                let data = folded(&found.span);
+                if whole.contains(&data) && !own.contains(&data) {
+                    return Err(refused(Rule::Personal(found.kind), found.span));
+                }
+            }
+            for name in personal::names(private) {
+                let word = folded(name);
+                if words.contains(&word) && !own.contains(&word) {
+                    return Err(refused(Rule::Personal(PersonalKind::Name), name.to_owned()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn own_examples(&self) -> impl Iterator<Item = &'a str> {
+        let task = self.task;
+        task.seeds
+            .iter()
+            .chain(&task.test)
+            .map(|example| example.text.as_str())
+    }
+}
+
+/// All runs of a text that would be copies if they stood in another one.
+struct Copies {
+    words: Vec<String>,
+    characters: Vec<char>,
+}
+
+impl Copies {
+    fn new(text: &str) -> Self {
+        Self {
+            words: surface_words(text).into_iter().map(folded).collect(),
+            characters: folded(text).chars().collect(),
+        }
+    }
+
+    /// The first run that another text shares, as it is compared: in lower case.
+    fn find(&self, other: &str) -> Option<String> {
+        let other = Self::new(other);
+        let runs: HashSet<&[String]> = self.words.windows(WORDS).collect();
+        if let Some(run) = other.words.windows(WORDS).find(|run| runs.contains(run)) {
+            return Some(run.join(" "));
+        }
+        let runs: HashSet<&[char]> = self.characters.windows(CHARACTERS).collect();
+        let shared = other
+            .characters
+            .windows(CHARACTERS)
+            .find(|run| runs.contains(run));
+        shared.map(|run| run.iter().collect())
+    }
+}
+
+fn invisible(text: &str) -> Option<String> {
+    text.chars()
+        .find(|&c| is_invisible(c) && !matches!(c, '\n' | '\t' | '\r'))
+        .map(|c| c.escape_unicode().to_string())
+}
+
+/// The letters and digits of a text in lower case, those of other alphabets that look like Latin ones as these: what
+/// is left of a text however it is disguised with spaces, marks, or letters that look alike.
+fn folded(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            // Full-width forms.
+            '\u{ff01}'..='\u{ff5e}' => char::from_u32(c as u32 - 0xfee0).unwrap_or(c),
+            _ => c,
+        })
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .map(|c| match c {
+            'а' | 'α' => 'a',
+            'в' => 'b',
+            'с' | 'ϲ' => 'c',
+            'ԁ' => 'd',
+            'е' | 'ε' => 'e',
+            'н' | 'һ' => 'h',
+            'і' | 'ι' | 'ı' => 'i',
+            'ј' => 'j',
+            'к' | 'κ' => 'k',
+            'м' => 'm',
+            'ո' => 'n',
+            'о' | 'ο' | 'σ' => 'o',
+            'р' | 'ρ' => 'p',
+            'ԛ' => 'q',
+            'ѕ' => 's',
+            'т' | 'τ' => 't',
+            'υ' => 'u',
+            'ν' | 'ѵ' => 'v',
+            'ѡ' | 'ԝ' => 'w',
+            'х' | 'χ' => 'x',
+            'у' | 'γ' => 'y',
+            _ => c,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::sketch::tests::task;
+    use super::super::{Entry, Epsilon};
+    use super::*;
+
+    const SEED: &str = "my cat Zebulon sleeps on the red sofa";
+
+    fn own(instruction: &str, labels: [&str; 2]) -> Task {
+        let mut task = task(&[
+            (SEED, 0),
+            ("call Zebulon at 030-901820 or zeb@mail.example", 1),
+        ]);
+        task.instruction = instruction.into();
+        task.labels = labels.map(str::to_owned).to_vec();
+        task
+    }
+
+    fn agreed() -> Destination {
+        Destination::parse("https://api.example.org/v1").unwrap()
+    }
+
+    fn check(task: &Task) -> Result<Vec<Warning>, BriefError> {
+        Guard::new(task, agreed()).check(&Brief::of(task))
+    }
+
+    fn refused(instruction: &str, labels: [&str; 2]) -> Option<(Rule, Place)> {
+        match check(&own(instruction, labels)) {
+            Err(BriefError::Refused { rule, place, .. }) => Some((rule, place)),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn plain_words_pass_without_a_warning() {
+        assert_eq!(
+            check(&own("Sort texts on cats.", ["cat", "call"])),
+            Ok(vec![])
+        );
+    }
+
+    #[test]
+    fn an_instruction_that_repeats_a_seed_is_refused() {
+        let copied = Some((Rule::Copy, Place::Instruction));
+        assert_eq!(
+            refused("Such as: my cat, ZEBULON, sleeps; on", ["a", "b"]),
+            copied
+        );
+    }
+
+    #[test]
+    fn a_seed_disguised_with_marks_spaces_or_look_alikes_is_refused() {
+        let copied = Some((Rule::Copy, Place::Instruction));
+        for disguise in [
+            "mycatzebulonsleepsontheredsofa",
+            "m y c a t z e b u l o n s l e e p s o n t h e r e d",
+            "my_cat_zebulon_sleeps_on_the_red",
+            "my cat zеbulоn slеерs оn the red sofa",
+            "ｍｙ ｃａｔ ｚｅｂｕｌｏｎ ｓｌｅｅｐｓ ｏｎ",
+        ] {
+            assert_eq!(refused(disguise, ["a", "b"]), copied, "{disguise}");
+        }
+    }
+
+    #[test]
+    fn a_seed_spread_over_label_names_is_refused() {
+        assert_eq!(
+            refused("Sort.", ["my cat zebulon", "sleeps on"]),
+            Some((Rule::Copy, Place::Labels))
+        );
+    }
+
+    #[test]
+    fn invisible_characters_are_refused() {
+        let hidden = Some((Rule::Invisible, Place::Instruction));
+        assert_eq!(refused("Sort\u{200b} these.", ["a", "b"]), hidden);
+        assert_eq!(refused("Sort\u{e0041} these.", ["a", "b"]), hidden);
+        assert_eq!(refused("Sort\nthese.", ["a", "b"]), None);
+    }
+
+    #[test]
+    fn a_refusal_names_the_rule_and_the_place_but_not_the_span() {
+        let task = own("Such as: my cat Zebulon sleeps on", ["a", "b"]);
+        let error = check(&task).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the instruction repeats one of your examples, so the brief was not sent; describe the task in other words"
+        );
+        assert!(
+            matches!(&error, BriefError::Refused { span, .. } if span == "my cat zebulon sleeps on")
+        );
+    }
+
+    #[test]
+    fn confirmed_own_words_pass_with_a_warning() {
+        let task = own("Such as: my cat Zebulon sleeps on it", ["a", "b"]);
+        let guard = Guard::new(&task, agreed()).with_own_words_confirmed();
+        let warnings = guard.check(&Brief::of(&task)).unwrap();
+        assert_eq!(warnings[0].rule, Rule::Copy);
+    }
+
+    #[test]
+    fn instances_that_repeat_the_users_words_and_personal_data_in_them_are_warnings() {
+        let task = own("Sort texts by the mood; ask jo@mail.example", ["a", "b"]);
+        let guard = Guard::new(&task, agreed()).with_instances(["sort texts by the mood now"]);
+        let rules: Vec<Rule> = guard
+            .check(&Brief::of(&task))
+            .unwrap()
+            .iter()
+            .map(|w| w.rule)
+            .collect();
+        assert_eq!(rules, [Rule::Copy, Rule::Personal(PersonalKind::Email)]);
+    }
+
+    #[test]
+    fn a_canary_is_refused_even_in_the_users_own_words() {
+        let task = own("Sort by xq-7731 please", ["a", "b"]);
+        let guard = Guard::new(&task, agreed())
+            .with_own_words_confirmed()
+            .with_canary("XQ 7731");
+        assert!(matches!(
+            guard.check(&Brief::of(&task)),
+            Err(BriefError::Refused {
+                rule: Rule::Canary,
+                ..
+            })
+        ));
+    }
+
+    #[test]
+    fn an_overlong_brief_is_refused() {
+        let task = own(&"word ".repeat(700), ["a", "b"]);
+        assert!(matches!(check(&task), Err(BriefError::TooLong { .. })));
+    }
+
+    #[test]
+    fn a_brief_goes_to_the_destination_agreed_on_and_to_no_other() {
+        let task = own("Sort.", ["a", "b"]);
+        let (guard, mut ledger) = (Guard::new(&task, agreed()), Ledger::new(Epsilon::TOTAL));
+        let other = Destination::parse("https://evil.example/v1").unwrap();
+        assert!(matches!(
+            guard.clear(Brief::of(&task), other, &mut ledger, 1),
+            Err(BriefError::OtherDestination { .. })
+        ));
+        let (cleared, _) = guard
+            .clear(Brief::of(&task), agreed(), &mut ledger, 2)
+            .unwrap();
+        assert_eq!(cleared.destination(), &agreed());
+        assert!(matches!(
+            ledger.entries(),
+            [Entry::Refused { at: 1, .. }, Entry::Cleared { at: 2, .. }]
+        ));
+    }
+
+    #[test]
+    fn the_ledger_holds_no_span_of_a_refusal() {
+        let task = own("Such as: my cat Zebulon sleeps on it", ["a", "b"]);
+        let mut ledger = Ledger::new(Epsilon::TOTAL);
+        let guard = Guard::new(&task, agreed());
+        assert!(
+            guard
+                .clear(Brief::of(&task), agreed(), &mut ledger, 1)
+                .is_err()
+        );
+        assert!(!ledger.to_json().to_lowercase().contains("zebulon"));
+    }
+
+    #[test]
+    fn other_texts_may_hold_nothing_of_the_examples() {
+        let task = own("Sort texts on cats.", ["a", "b"]);
+        let guard = Guard::new(&task, agreed()).with_instances(["dial 4111 1111 1111 1111 now"]);
+        let rule = |text: &str| match guard.check_text(text) {
+            Err(BriefError::Refused { rule, .. }) => Some(rule),
+            _ => None,
+        };
+        assert_eq!(rule("Write a short text on cats."), None);
+        assert_eq!(rule("a cat sleeps on the red sofa"), Some(Rule::Copy));
+        assert_eq!(
+            rule("mention zebulon"),
+            Some(Rule::Personal(PersonalKind::Name))
+        );
+        assert_eq!(
+            rule("mail ZEB@mail.example"),
+            Some(Rule::Personal(PersonalKind::Email))
+        );
+        assert_eq!(
+            rule("dial 030 901820"),
+            Some(Rule::Personal(PersonalKind::Phone))
+        );
+        assert_eq!(
+            rule("pay 4111111111111111"),
+            Some(Rule::Personal(PersonalKind::Card))
+        );
+        assert_eq!(rule("hid\u{200d}den"), Some(Rule::Invisible));
+    }
+
+    #[test]
+    fn random_seeds_with_canaries_never_reach_a_brief() {
+        let mut rng = fastrand::Rng::with_seed(9);
+        let mut entropy = super::super::noise::tests::Seeded::new(9);
+        for _ in 0..200 {
+            let canaries: Vec<String> = (0..40)
+                .map(|_| (0..12).map(|_| rng.lowercase()).collect())
+                .collect();
+            let texts: Vec<String> = canaries
+                .iter()
+                .map(|canary| format!("please {} {canary} now?", rng.alphabetic()))
+                .collect();
+            let seeds: Vec<(&str, usize)> = texts
+                .iter()
+                .map(|text| (text.as_str(), rng.usize(0..2)))
+                .collect();
+            let task = task(&seeds);
+            let sketch = super::super::Sketch::draw(&task, Epsilon::TOTAL, &mut entropy).unwrap();
+            let brief = Brief::with(&task, Some(&sketch), None);
+            assert!(Guard::new(&task, agreed()).check(&brief).is_ok());
+            assert!(canaries.iter().all(|canary| !brief.text().contains(canary)));
+        }
+    }
+}
