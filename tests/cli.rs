@@ -170,10 +170,9 @@ fn a_run_reports_every_row_and_repeats_itself() {
     assert_eq!(first["device"], "cpu");
     assert_eq!(first["seed"], 3);
     assert_eq!(first["recipe"], "psi");
-    assert_eq!(
-        first["teacher"],
-        serde_json::json!({"kind": "offline", "requests": 0, "bytes": 0})
-    );
+    let teacher = &first["teacher"];
+    assert_eq!(teacher["kind"], "offline");
+    assert!(teacher["requests"] == 0 && teacher["bytes"] == 0);
     let counts = &first["instances"];
     let refused: u64 = counts["refused"]
         .as_object()

@@ -112,7 +112,10 @@ mod tests {
 
     fn cleaner() -> Cleaner {
         let seeds = ["play some slow jazz tonight", "book a table for two now"];
-        Cleaner::new(Filter::new(&seeds, Limits::default()), CleanLimits::default())
+        Cleaner::new(
+            Filter::new(&seeds, Limits::default()),
+            CleanLimits::default(),
+        )
     }
 
     fn refusal(text: &str, parent: &str, siblings: &[&str]) -> &'static str {
@@ -125,14 +128,20 @@ mod tests {
     fn a_prompt_that_holds_its_parent_is_refused_by_recall_alone() {
         // F is 2·3 / (3 + 7) = 0.6, recall is 1.
         let parent = "find the hotel";
-        assert_eq!(refusal("please now find me the nice hotel", parent, &[]), "similar");
+        assert_eq!(
+            refusal("please now find me the nice hotel", parent, &[]),
+            "similar"
+        );
         assert_eq!(refusal("where can i sleep tonight", parent, &[]), "kept");
     }
 
     #[test]
     fn a_single_new_prompt_is_checked_against_its_parent_too() {
         let parent = "show me the map of town";
-        assert_eq!(refusal("show me the map of the town", parent, &[]), "similar");
+        assert_eq!(
+            refusal("show me the map of the town", parent, &[]),
+            "similar"
+        );
     }
 
     #[test]
@@ -152,10 +161,16 @@ mod tests {
     #[test]
     fn an_answer_needs_ten_words_and_must_differ_from_the_others() {
         let cleaner = cleaner();
-        assert_eq!(cleaner.check_answer("too short", &[]).unwrap_err().code(), "length");
+        assert_eq!(
+            cleaner.check_answer("too short", &[]).unwrap_err().code(),
+            "length"
+        );
         let long = "one two three four five six seven eight nine ten";
         assert_eq!(cleaner.check_answer(long, &[]), Ok(()));
-        assert_eq!(cleaner.check_answer(long, &[long]).unwrap_err().code(), "similar");
+        assert_eq!(
+            cleaner.check_answer(long, &[long]).unwrap_err().code(),
+            "similar"
+        );
         let other = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda";
         assert_eq!(cleaner.check_answer(long, &[other]), Ok(()));
     }

@@ -62,7 +62,10 @@ pub fn mean(marks: &[Option<f64>]) -> f64 {
 /// ```
 pub fn likelihood(scores: &[f32], answer: usize) -> f64 {
     let highest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let total: f64 = scores.iter().map(|score| f64::from(score - highest).exp()).sum();
+    let total: f64 = scores
+        .iter()
+        .map(|score| f64::from(score - highest).exp())
+        .sum();
     match scores.get(answer) {
         Some(score) if total.is_finite() && total > 0.0 => {
             MOST * f64::from(score - highest).exp() / total

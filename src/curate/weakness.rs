@@ -217,8 +217,7 @@ impl WeaknessCard {
         }
         card.confused
             .sort_by_key(|pair| (std::cmp::Reverse(pair.count), pair.label, pair.predicted));
-        card.kinds
-            .sort_by_key(|kind| (kind.label, kind.descriptor));
+        card.kinds.sort_by_key(|kind| (kind.label, kind.descriptor));
         card
     }
 
@@ -310,8 +309,20 @@ mod tests {
             ("call Zebulon", 1, 2),
             ("stray", 9, 0),
         ]);
-        assert_eq!(card.all, Errors { wrong: 3, judged: 4 });
-        assert_eq!(card.labels[0], Errors { wrong: 2, judged: 3 });
+        assert_eq!(
+            card.all,
+            Errors {
+                wrong: 3,
+                judged: 4
+            }
+        );
+        assert_eq!(
+            card.labels[0],
+            Errors {
+                wrong: 2,
+                judged: 3
+            }
+        );
         assert_eq!(card.taken_for(0), Some(1));
         assert_eq!(card.taken_for(2), None);
         let questions = card
@@ -319,7 +330,13 @@ mod tests {
             .iter()
             .find(|kind| kind.descriptor == Descriptor::Question)
             .unwrap();
-        assert_eq!(questions.errors, Errors { wrong: 2, judged: 3 });
+        assert_eq!(
+            questions.errors,
+            Errors {
+                wrong: 2,
+                judged: 3
+            }
+        );
         let text = serde_json::to_string(&card).unwrap().to_lowercase();
         for word in ["zebulon", "where", "zany", "call"] {
             assert!(!text.contains(word), "{word}: {text}");
@@ -332,7 +349,10 @@ mod tests {
         for total in 0..40 {
             let quotas = card.quotas(total, &[0, 1, 2]);
             assert_eq!(quotas.iter().sum::<usize>(), total);
-            assert!(quotas[0] >= quotas[2] && quotas[2] >= quotas[1], "{quotas:?}");
+            assert!(
+                quotas[0] >= quotas[2] && quotas[2] >= quotas[1],
+                "{quotas:?}"
+            );
         }
         // A label nobody has shown gets none.
         assert_eq!(card.quotas(9, &[0, 1])[2], 0);
@@ -354,10 +374,8 @@ mod tests {
         assert!(Descriptor::of("play some slow jazz").contains(&Descriptor::UpTo6Words));
         assert!(Descriptor::of("is it cold?").contains(&Descriptor::Question));
         assert!(Descriptor::of("a table for 2").contains(&Descriptor::Number));
-        let rules: std::collections::BTreeSet<&str> = Descriptor::ALL
-            .into_iter()
-            .map(Descriptor::rule)
-            .collect();
+        let rules: std::collections::BTreeSet<&str> =
+            Descriptor::ALL.into_iter().map(Descriptor::rule).collect();
         assert_eq!(rules.len(), Descriptor::ALL.len());
     }
 
