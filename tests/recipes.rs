@@ -211,7 +211,7 @@ fn evokd_runs_with_every_part_switched_off_and_every_variant_on() {
         "--ablate",
         "no_easy,no_correct,no_history",
         "--voter",
-        "student",
+        "writer",
         "--vote",
         "calibrated",
     ]);

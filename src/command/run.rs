@@ -31,9 +31,9 @@ pub struct Run {
     /// no_separation.
     #[arg(long, value_name = "PARTS", value_delimiter = ',', value_parser = named::<Ablation>)]
     ablate: Vec<Ablation>,
-    /// Whose reading of an instance counts: `writer` (who wrote it), `student` (who learnt to label from the seeds and
-    /// nothing else) or `none`.
-    #[arg(long, value_parser = named::<Voter>, default_value = "writer")]
+    /// Whose reading of an instance counts: `student` (who learnt to label from the seeds and nothing else), `writer` (who
+    /// wrote it) or `none`.
+    #[arg(long, value_parser = named::<Voter>, default_value = "student")]
     voter: Voter,
     /// How the vote is read: `best` (the asked label must be the likeliest), `top_two`, or `calibrated` (after taking away
     /// what each label scores on average).

@@ -264,7 +264,7 @@ async fn rounds(run: &mut Run<'_, '_>, hand: &Hand) -> Result<Adapter, Error> {
         let fresh = accepted(&run.outcome.instances, task, row, Some(round));
         if fresh.is_empty() {
             run.note(format!(
-                "round {round}: nothing that was written was kept, so the student stays as it is"
+                "round {round}: nothing that was written was kept, so the batch before it is learnt again"
             ));
         } else {
             batch = fresh;
