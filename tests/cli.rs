@@ -171,10 +171,8 @@ fn a_run_reports_every_row_and_repeats_itself() {
     assert_eq!(first["seed"], 3);
     assert_eq!(first["recipe"], "psi");
     let teacher = &first["teacher"];
-    assert_eq!(
-        (&teacher["kind"], &teacher["requests"], &teacher["bytes"]),
-        (&"offline".into(), &0.into(), &0.into())
-    );
+    assert_eq!(teacher["kind"], "offline");
+    assert!(teacher["requests"] == 0 && teacher["bytes"] == 0);
     let counts = &first["instances"];
     let refused: u64 = counts["refused"]
         .as_object()

@@ -4,7 +4,10 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
 use seedbed::Error;
-use seedbed::evolve::{self, Cancel, Event, Monitor, Outcome, RowName, Settings, Teacher};
+use seedbed::evolve::{
+    self, Ablation, Cancel, Event, Judge, Monitor, Outcome, Recipe, RowName, Settings, Teacher,
+    VoteRule, Voter,
+};
 use seedbed::privacy::{Epsilon, Ledger};
 use seedbed::store::Folder;
 use seedbed::task::{self, Metrics};
@@ -19,6 +22,41 @@ pub struct Run {
     task: PathBuf,
     #[command(flatten)]
     model: ModelArguments,
+    /// The order of stages: `psi` (principles, then instances from them), `lance` (the model reviews, writes and prefers
+    /// itself, round after round) or `evokd` (its errors decide what is written next).
+    #[arg(long, value_parser = named::<Recipe>, default_value = "psi")]
+    recipe: Recipe,
+    /// Parts of the recipe to switch off, separated by commas. psi: task_level_only, label_level_only, no_selection,
+    /// no_filter. lance: sft_only, dpo_only, no_review, no_cleaning. evokd: no_easy, no_correct, no_history,
+    /// no_separation.
+    #[arg(long, value_name = "PARTS", value_delimiter = ',', value_parser = named::<Ablation>)]
+    ablate: Vec<Ablation>,
+    /// Whose reading of an instance counts: `student` (who learnt to label from the seeds and nothing else), `writer` (who
+    /// wrote it) or `none`.
+    #[arg(long, value_parser = named::<Voter>, default_value = "student")]
+    voter: Voter,
+    /// How the vote is read: `best` (the asked label must be the likeliest), `top_two`, or `calibrated` (after taking away
+    /// what each label scores on average).
+    #[arg(long, value_parser = named::<VoteRule>, default_value = "best")]
+    vote: VoteRule,
+    /// Who reviews in lance: `rubric` (the model in words) or `likelihood`; likelihood for models below 100 M parameters.
+    #[arg(long, value_parser = named::<Judge>)]
+    judge: Option<Judge>,
+    /// lance: reviews drawn for each answer by the rubric.
+    #[arg(long, value_name = "N", default_value_t = Settings::default().reviews)]
+    reviews: usize,
+    /// lance: most new tokens of a review by the rubric.
+    #[arg(long, value_name = "N", default_value_t = Settings::default().review_tokens)]
+    review_tokens: usize,
+    /// evokd: measure a batch after it was trained on, not before.
+    #[arg(long)]
+    evaluate_after: bool,
+    /// evokd: write and learn a quarter of the instances before the first look at the student.
+    #[arg(long)]
+    init: bool,
+    /// psi: a file of instances that a large model wrote (rows of text and label), for the row `recorded`.
+    #[arg(long, value_name = "FILE")]
+    recorded: Option<PathBuf>,
     /// Who writes the principles: `offline`, `recorded:FILE`, or the address of an OpenAI-compatible endpoint
     /// (https, or http on this machine), which is sent what `seedbed brief` prints. Its key is read from the variable
     /// SEEDBED_KEY.
@@ -39,9 +77,9 @@ pub struct Run {
     /// Accepted instances wanted for each row that has any.
     #[arg(long, value_name = "N", default_value_t = Settings::default().instances)]
     instances: usize,
-    /// Rounds in which they are written; after each, the writer learns from what was accepted.
-    #[arg(long, value_name = "N", default_value_t = Settings::default().rounds)]
-    rounds: usize,
+    /// Rounds in which they are written; usually 1 in psi, 2 in lance, 8 in evokd.
+    #[arg(long, value_name = "N")]
+    rounds: Option<usize>,
     /// Seed of every random choice.
     #[arg(long, value_name = "N", default_value_t = Settings::default().seed)]
     seed: u64,
@@ -57,8 +95,10 @@ pub struct Run {
     /// Peak learning rate; chosen by the model's width unless given.
     #[arg(long, value_name = "RATE")]
     learning_rate: Option<f64>,
-    /// Rows to make, separated by commas.
-    #[arg(long, value_delimiter = ',', value_parser = row, default_value = "untouched,seeds_only,direct,psi")]
+    /// Rows to make, separated by commas; the recipe's own unless given. psi: untouched, seeds_only, direct,
+    /// own_principles, recorded, psi. lance: untouched, seeds_only, round_zero, lance. evokd: untouched, seeds_only,
+    /// all_seeds, static, evokd.
+    #[arg(long, value_delimiter = ',', value_parser = row)]
     rows: Vec<RowName>,
     /// Folder for the log, the principles, the instances, the adapter and the report.
     #[arg(long, value_name = "DIR")]
@@ -78,11 +118,26 @@ fn row(name: &str) -> Result<RowName, String> {
         })
 }
 
+/// Reads one of a few words by the names that files use for them.
+fn named<T: serde::de::DeserializeOwned>(word: &str) -> Result<T, String> {
+    serde_json::from_value(json!(word)).map_err(|error| error.to_string())
+}
+
 impl Run {
     /// Does it.
     pub async fn run(self) -> Result<(), Error> {
         let task = task::read_folder(&self.task)?;
+        let usual = Settings::of(self.recipe);
         let settings = Settings {
+            ablations: self.ablate.clone(),
+            voter: self.voter,
+            vote: self.vote,
+            judge: self.judge,
+            reviews: self.reviews,
+            review_tokens: self.review_tokens,
+            evaluate_after: self.evaluate_after,
+            init: self.init,
+            recorded: self.recorded()?,
             teacher: self.teacher()?,
             epsilon: self.epsilon,
             ledger: self.ledger()?,
@@ -94,8 +149,11 @@ impl Run {
             test_limit: self.test_limit,
             epochs: self.epochs,
             learning_rate: self.learning_rate,
-            rows: self.rows.clone(),
-            ..Settings::default()
+            rows: match self.rows.is_empty() {
+                true => usual.rows.clone(),
+                false => self.rows.clone(),
+            },
+            ..usual
         };
         settings.check()?;
         let mut folder = match &self.out {
@@ -149,6 +207,18 @@ impl Run {
             println!("{}", line(row.name(), metrics));
         }
         Ok(())
+    }
+
+    fn recorded(&self) -> Result<Option<String>, Error> {
+        let Some(path) = &self.recorded else {
+            return Ok(None);
+        };
+        std::fs::read_to_string(path).map(Some).map_err(|cause| {
+            Error::Setting(format!(
+                "{}: cannot be read ({cause}); give a file of rows with text and label",
+                path.display()
+            ))
+        })
     }
 
     fn ledger(&self) -> Result<Option<Ledger>, Error> {
@@ -287,6 +357,20 @@ impl Shown {
                     "{:<11} {:<11} {seconds:7.1} s",
                     stage.name(),
                     row.map_or("", RowName::name)
+                ));
+            }
+            Event::Note { text } => self.keep(&format!("note: {text}")),
+            Event::RoundFinished { report } => {
+                let dev = report.dev.map_or(String::new(), |dev| {
+                    format!(", {:.1} % of {} right", 100.0 * dev.accuracy, dev.n)
+                });
+                self.keep(&format!(
+                    "{} round {}: {} of {} kept, {} pairs{dev}",
+                    report.row.name(),
+                    report.round,
+                    report.accepted,
+                    report.generated,
+                    report.pairs
                 ));
             }
             Event::RowFinished { row, metrics, .. } => self.keep(&line(row.name(), metrics)),

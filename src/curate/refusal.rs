@@ -40,6 +40,14 @@ pub enum Refusal {
         /// The label that was read.
         predicted: String,
     },
+    /// The reviewer's mark for it is too low.
+    #[error("its mark is {score:.1}; above {cut:.1} is needed")]
+    Score {
+        /// The mark, 0 to 10.
+        score: f64,
+        /// What it must be above.
+        cut: f64,
+    },
 }
 
 /// Why a generated text is not one whole text.
@@ -71,6 +79,7 @@ impl Refusal {
             Self::Copy { .. } => "copy",
             Self::Similar { .. } => "similar",
             Self::Vote { .. } => "vote",
+            Self::Score { .. } => "score",
         }
     }
 }

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::principle::Principle;
+use super::Ablation;
+use crate::curate::WeaknessCard;
+use crate::principle::{Principle, Verdict};
 use crate::privacy::Epsilon;
 use crate::task::Metrics;
 
-/// What a student was trained on: the rows that every run compares.
+/// What a student was trained on: the rows that runs compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RowName {
@@ -16,24 +18,62 @@ pub enum RowName {
     Untouched,
     /// The seeds.
     SeedsOnly,
+    /// All seeds, where a run otherwise uses a few of each label: the line a few seeds are to come near to (EvoKD).
+    AllSeeds,
+    /// The model before the first round of LANCE: it has learnt from the seeds to label and to write.
+    RoundZero,
     /// The seeds and instances written without principles (the contrast of the PSI paper).
     Direct,
+    /// The seeds and instances written from principles that the small model itself wrote.
+    OwnPrinciples,
+    /// The seeds and instances that a large model wrote, from a file (for comparison: what PSI spares).
+    Recorded,
     /// The seeds and instances written from principles.
     Psi,
+    /// What the model wrote, reviewed and preferred itself, round after round.
+    Lance,
+    /// The seeds and instances written in one go, without looking at the student (the baseline of EvoKD).
+    Static,
+    /// The seeds and instances written round after round for what the student gets wrong.
+    Evokd,
 }
 
 impl RowName {
     /// All rows, in the order they are made.
-    pub const ALL: [Self; 4] = [Self::Untouched, Self::SeedsOnly, Self::Direct, Self::Psi];
+    pub const ALL: [Self; 11] = [
+        Self::Untouched,
+        Self::SeedsOnly,
+        Self::AllSeeds,
+        Self::RoundZero,
+        Self::Direct,
+        Self::OwnPrinciples,
+        Self::Recorded,
+        Self::Psi,
+        Self::Lance,
+        Self::Static,
+        Self::Evokd,
+    ];
 
     /// The word for it in results.
     pub fn name(self) -> &'static str {
         match self {
             Self::Untouched => "untouched",
             Self::SeedsOnly => "seeds_only",
+            Self::AllSeeds => "all_seeds",
+            Self::RoundZero => "round_zero",
             Self::Direct => "direct",
+            Self::OwnPrinciples => "own_principles",
+            Self::Recorded => "recorded",
             Self::Psi => "psi",
+            Self::Lance => "lance",
+            Self::Static => "static",
+            Self::Evokd => "evokd",
         }
+    }
+
+    /// Whether instances are written for it.
+    pub fn writes(self) -> bool {
+        self >= Self::Direct && self != Self::Recorded
     }
 }
 
@@ -41,15 +81,21 @@ impl RowName {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
-    /// The teacher writes principles.
+    /// The teacher writes principles, or the seeds vote on them.
     Principles,
     /// The student learns the form of the task from the seeds.
     WarmUp,
     /// The student writes instances.
     Generate,
+    /// The model reviews answers (LANCE).
+    Review,
+    /// The student's errors are looked at (EvoKD).
+    Analyse,
     /// The student is fine-tuned.
     Train,
-    /// The student is measured on the test rows.
+    /// The student learns preferences (DPO).
+    Prefer,
+    /// The student is measured.
     Evaluate,
 }
 
@@ -60,7 +106,10 @@ impl Stage {
             Self::Principles => "principles",
             Self::WarmUp => "warm_up",
             Self::Generate => "generate",
+            Self::Review => "review",
+            Self::Analyse => "analyse",
             Self::Train => "train",
+            Self::Prefer => "prefer",
             Self::Evaluate => "evaluate",
         }
     }
@@ -69,9 +118,10 @@ impl Stage {
     pub fn unit(self) -> &'static str {
         match self {
             Self::Principles => "principles",
-            Self::WarmUp | Self::Train => "steps",
+            Self::WarmUp | Self::Train | Self::Prefer => "steps",
             Self::Generate => "instances",
-            Self::Evaluate => "rows",
+            Self::Review => "answers",
+            Self::Analyse | Self::Evaluate => "rows",
         }
     }
 }
@@ -90,7 +140,7 @@ pub enum Event {
         device: String,
         /// Seed of every random choice.
         seed: u64,
-        /// `psi`
+        /// `psi`, `lance` or `evokd`.
         recipe: &'static str,
         /// The labels, in the order of the confusion matrix.
         labels: Vec<String>,
@@ -169,6 +219,94 @@ pub enum Event {
         /// Tokens read so far in this training.
         num_tokens: usize,
     },
+    /// The seeds have voted on a principle.
+    Verdict {
+        /// Theirs.
+        verdict: Verdict,
+    },
+    /// An answer was reviewed (LANCE).
+    Review {
+        /// For which row.
+        row: RowName,
+        /// The round, from 1.
+        round: usize,
+        /// The question.
+        text: String,
+        /// The answer: a label.
+        answer: String,
+        /// 0 to 10.
+        score: f64,
+        /// Where its question came from.
+        origin: Origin,
+    },
+    /// Of two answers the better one is to become likelier (LANCE).
+    Preference {
+        /// For which row.
+        row: RowName,
+        /// The round, from 1.
+        round: usize,
+        /// The question.
+        text: String,
+        /// The better answer.
+        chosen: String,
+        /// The worse one.
+        rejected: String,
+        /// Their scores.
+        scores: [f64; 2],
+    },
+    /// A step of preference training was made; rewards as in TRL.
+    DpoStep {
+        /// For which row.
+        row: Option<RowName>,
+        /// Counted from 1.
+        step: usize,
+        /// Steps of this training.
+        total: usize,
+        /// The mean loss of the batch.
+        loss: f32,
+        /// The rate that was used.
+        learning_rate: f64,
+        /// Norm of all gradients before clipping.
+        grad_norm: f32,
+        /// Reward of the better answers.
+        rewards_chosen: f64,
+        /// Reward of the worse ones.
+        rewards_rejected: f64,
+        /// Share of pairs whose better answer has the higher reward.
+        rewards_accuracies: f64,
+        /// Reward of the better answers less that of the worse ones.
+        rewards_margins: f64,
+    },
+    /// What the student gets wrong (EvoKD).
+    Weakness {
+        /// For which row.
+        row: RowName,
+        /// The round that follows from it, from 1.
+        round: usize,
+        /// Counts, and no text.
+        card: WeaknessCard,
+    },
+    /// How many instances of each label a round is to write (EvoKD).
+    Quotas {
+        /// For which row.
+        row: RowName,
+        /// The round, from 1.
+        round: usize,
+        /// Hard ones, in the order of the labels.
+        hard: Vec<usize>,
+        /// Easy ones.
+        easy: Vec<usize>,
+    },
+    /// A round is over.
+    RoundFinished {
+        /// What it did.
+        report: RoundReport,
+    },
+    /// Something that a person should know; the run goes on.
+    Note {
+        /// In one line.
+        text: String,
+    },
     /// A row was measured.
     RowFinished {
         /// Which.
@@ -183,6 +321,65 @@ pub enum Event {
         /// Its result.
         report: Report,
     },
+}
+
+/// Where a question that is reviewed came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// It is a seed with its own answer.
+    Seed,
+    /// The answer was drawn to be worse than the one that is there.
+    Contrast,
+    /// The question is new.
+    New,
+}
+
+/// Whether an instance was to be hard or easy for the student.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Difficulty {
+    /// Like those the student gets wrong.
+    Hard,
+    /// Like those it should not forget.
+    Easy,
+}
+
+/// Tokens that went through the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Tokens {
+    /// Read as prompts.
+    pub read: usize,
+    /// Written.
+    pub written: usize,
+}
+
+/// What one round of a row did.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RoundReport {
+    /// The row.
+    pub row: RowName,
+    /// The round, from 1; 0 is the start.
+    pub round: usize,
+    /// Instances written.
+    pub generated: usize,
+    /// Instances kept.
+    pub accepted: usize,
+    /// Kept instances of each label, in the order of the labels.
+    pub accepted_by_label: Vec<usize>,
+    /// Rows fine-tuned on in this round.
+    pub rows: usize,
+    /// Preference pairs trained on in this round.
+    pub pairs: usize,
+    /// Tokens spent on writing, labelling and reviewing in this round.
+    pub tokens: Tokens,
+    /// How the student fares on rows held out of the seeds (LANCE chooses its round by them), or on the fresh batch
+    /// (EvoKD); never on the test rows.
+    pub dev: Option<Metrics>,
+    /// F1 of each label on the same rows, 0 to 1.
+    pub f1_by_label: Vec<f64>,
+    /// Whether the row's student is that of this round.
+    pub chosen: bool,
 }
 
 /// One written instance with its provenance and its fate.
@@ -210,6 +407,15 @@ pub struct Instance {
     pub model: String,
     /// Seed of the generator of its batch.
     pub seed: u64,
+    /// Whether it was to be hard or easy; none where that was not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub difficulty: Option<Difficulty>,
+    /// The label it was written for, where it was then labelled otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
+    /// The answer's mark from 0 to 10, where it was reviewed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<f64>,
 }
 
 /// What became of the instances.
@@ -251,8 +457,14 @@ pub struct Report {
     pub device: String,
     /// Seed of every random choice.
     pub seed: u64,
-    /// `psi`
+    /// `psi`, `lance` or `evokd`.
     pub recipe: &'static str,
+    /// The parts of the method that were switched off.
+    pub ablations: Vec<Ablation>,
+    /// What each round did, for the rows that have rounds.
+    pub rounds: Vec<RoundReport>,
+    /// Tokens the model read and wrote to write, label and review instances.
+    pub tokens: Tokens,
     /// The figures of each row that was made.
     pub rows: BTreeMap<RowName, Metrics>,
     /// The fate of the instances of all rows together.

@@ -1,12 +1,28 @@
 //! The order of things: a run takes a task and a model through its stages and tells what happens.
+//!
+//! [`run`] does what all recipes share; `psi`, `lance` and `evokd` are the three orders, each readable alone. What they are
+//! made of (train, write, vote, read, prefer) knows nothing of the order.
 
+mod data;
 mod event;
+mod evokd;
+mod lance;
 mod monitor;
+mod principles;
 pub mod prompts;
 mod psi;
+mod run;
+mod settings;
 mod stages;
+mod vote;
+mod writing;
 
-pub use event::{Event, Instance, InstanceCounts, Report, RowName, Stage, TeacherReport};
+pub use event::{
+    Difficulty, Event, Instance, InstanceCounts, Origin, Report, RoundReport, RowName, Stage,
+    TeacherReport, Tokens,
+};
 pub use monitor::{Cancel, Monitor};
-pub use psi::{Outcome, Settings, Teacher, brief, run};
+pub use principles::brief;
+pub use run::{Outcome, run};
+pub use settings::{Ablation, Judge, Recipe, Settings, Teacher, VoteRule, Voter};
 pub use stages::{evaluate, predict};

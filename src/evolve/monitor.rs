@@ -73,8 +73,8 @@ pub struct Monitor<'a> {
     on_event: Box<dyn FnMut(&Event) + 'a>,
     cancel: Cancel,
     started: Instant,
-    /// Expected work of every part still to come or done, in rows read or their like.
-    plan: BTreeMap<(Stage, Option<RowName>), f64>,
+    /// Expected work of every part still to come or done, in rows read or their like, and in how many goes it comes.
+    plan: BTreeMap<(Stage, Option<RowName>), (f64, usize)>,
     finished: f64,
     current: Option<Part>,
     seconds: BTreeMap<String, f64>,
@@ -114,8 +114,16 @@ impl<'a> Monitor<'a> {
     /// Says how much work each part will be, so that progress can be shown for the whole.
     pub(super) fn plan(&mut self, parts: impl IntoIterator<Item = (Stage, Option<RowName>, f64)>) {
         for (stage, row, work) in parts {
-            *self.plan.entry((stage, row)).or_default() += work;
+            let (sum, goes) = self.plan.entry((stage, row)).or_default();
+            *sum += work;
+            *goes += 1;
         }
+    }
+
+    /// Expected work of one go of a part.
+    fn work(&self, stage: Stage, row: Option<RowName>) -> f64 {
+        let (work, goes) = self.plan.get(&(stage, row)).copied().unwrap_or_default();
+        work / goes.max(1) as f64
     }
 
     /// A stage begins.
@@ -142,12 +150,8 @@ impl<'a> Monitor<'a> {
     pub(super) async fn tick(&mut self, done: usize) -> Result<(), Error> {
         if let Some(part) = &self.current {
             let share = done as f64 / part.total.max(1) as f64;
-            let all: f64 = self.plan.values().sum();
-            let work = self
-                .plan
-                .get(&(part.stage, part.row))
-                .copied()
-                .unwrap_or_default();
+            let all: f64 = self.plan.values().map(|(work, _)| work).sum();
+            let work = self.work(part.stage, part.row);
             let overall = ((self.finished + work * share.min(1.0)) / all.max(f64::MIN_POSITIVE))
                 .clamp(0.0, 1.0);
             let elapsed = self.started.elapsed().as_secs_f64();
@@ -196,11 +200,7 @@ impl<'a> Monitor<'a> {
         if let Some(part) = self.current.take() {
             let seconds = part.started.elapsed().as_secs_f64();
             *self.seconds.entry(part.stage.name().into()).or_default() += seconds;
-            self.finished += self
-                .plan
-                .get(&(part.stage, part.row))
-                .copied()
-                .unwrap_or_default();
+            self.finished += self.work(part.stage, part.row);
             self.send(&Event::StageFinished {
                 stage: part.stage,
                 row: part.row,

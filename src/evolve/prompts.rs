@@ -3,7 +3,12 @@
 use crate::model::{ModelError, Role, Turn, Vocabulary};
 use crate::task::Task;
 
-fn ask(vocabulary: &Vocabulary, content: String) -> Result<Vec<u32>, ModelError> {
+/// A prompt of one turn.
+///
+/// # Errors
+///
+/// When the tokenizer cannot encode it.
+pub fn plain(vocabulary: &Vocabulary, content: String) -> Result<Vec<u32>, ModelError> {
     vocabulary.prompt(&[Turn {
         role: Role::User,
         content,
@@ -21,7 +26,7 @@ pub fn classify(vocabulary: &Vocabulary, task: &Task, text: &str) -> Result<Vec<
         task.instruction,
         task.labels.join(", ")
     );
-    ask(vocabulary, content)
+    plain(vocabulary, content)
 }
 
 /// "Write a text with this label", with rules to follow and examples to go by; either may be empty.
@@ -51,5 +56,5 @@ pub fn write(
             content.push_str(example);
         }
     }
-    ask(vocabulary, content)
+    plain(vocabulary, content)
 }

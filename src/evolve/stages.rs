@@ -1,22 +1,47 @@
 //! The stages every recipe is made of: train on rows, write instances, measure.
 
-use crate::Error;
-use crate::curate::{Filter, Refusal};
-use crate::evolve::{Event, Instance, InstanceCounts, Monitor, RowName, Stage, prompts};
-use crate::generate::{Answers, Batch, Finish, Scorer};
-use crate::model::{Adapter, LoraConfig, Model};
-use crate::principle::{self, PrincipleSet};
-use crate::task::{Confusion, Example, Task};
-use crate::train::{AdamWConfig, Row, Schedule, TrainError, Trainer, TrainerConfig};
+use std::cell::Cell;
+use std::rc::Rc;
 
-use super::psi::Settings;
+use crate::Error;
+use crate::curate::review::{MOST, likelihood};
+use crate::evolve::{
+    Event, Instance, InstanceCounts, Monitor, RowName, Settings, Stage, Tokens, prompts,
+};
+use crate::generate::{Answers, Batch, Finish, Sampling, Scorer};
+use crate::model::{Adapter, LoraConfig, Model};
+use crate::task::{Confusion, Example, Task};
+use crate::train::{
+    AdamWConfig, DpoLossConfig, DpoTrainer, Pair, Row, Schedule, TrainError, Trainer,
+    TrainerConfig, reference_logps,
+};
+
+/// The rate of preference training, as a share of that of fine-tuning: 5e-6 beside 2e-4 is usual for LoRA.
+const PREFERENCE_RATE: f64 = 0.025;
 
 /// Everything the stages share.
 pub(super) struct Bench<'a> {
     pub model: &'a Model,
     pub task: &'a Task,
     pub settings: &'a Settings,
-    pub answers: Answers,
+    answers: Answers,
+    /// What writing, labelling and reviewing instances has cost so far.
+    tokens: Rc<Cell<Tokens>>,
+}
+
+/// A text the model wrote.
+pub(super) struct Text {
+    pub text: String,
+    /// Whether the model ended it itself.
+    pub finished: bool,
+}
+
+/// What a student reads out of rows.
+pub(super) struct Reading {
+    /// The label of each row, in the order of the rows.
+    pub predicted: Vec<usize>,
+    /// The mean log-probability of the right label among all labels, nats.
+    pub log_likelihood: f64,
 }
 
 impl<'a> Bench<'a> {
@@ -26,7 +51,35 @@ impl<'a> Bench<'a> {
             task,
             settings,
             answers: answers(model, task)?,
+            tokens: Rc::default(),
         })
+    }
+
+    /// The same bench over other seeds of the same task; tokens are counted together.
+    pub fn over<'b>(&self, task: &'b Task) -> Bench<'b>
+    where
+        'a: 'b,
+    {
+        Bench {
+            model: self.model,
+            task,
+            settings: self.settings,
+            answers: self.answers.clone(),
+            tokens: self.tokens.clone(),
+        }
+    }
+
+    /// What writing, labelling and reviewing instances has cost so far.
+    pub fn tokens(&self) -> Tokens {
+        self.tokens.get()
+    }
+
+    fn spend(&self, read: usize, written: usize) {
+        let before = self.tokens.get();
+        self.tokens.set(Tokens {
+            read: before.read + read,
+            written: before.written + written,
+        });
     }
 
     /// A training row "text → label".
@@ -81,15 +134,27 @@ impl<'a> Bench<'a> {
         steps: usize,
         salt: u64,
     ) -> Result<Adapter, Error> {
+        let mut trainer = self.trainer(start, steps, salt)?;
+        self.steps(monitor, place, &mut trainer, groups, steps, salt)
+            .await?;
+        Ok(trainer.finish())
+    }
+
+    /// A training of `steps` steps in all, from an adapter or from a fresh one; the steps are [`Bench::steps`].
+    pub fn trainer(
+        &self,
+        start: Option<Adapter>,
+        steps: usize,
+        salt: u64,
+    ) -> Result<Trainer<'a>, Error> {
         let settings = self.settings;
-        let seed = settings.seed.wrapping_mul(0x9E37_79B9).wrapping_add(salt);
         let shape = self.model.decoder.config();
         let adapter = match start {
             Some(adapter) => adapter,
             None => Adapter::new(
                 LoraConfig::new(settings.rank, settings.alpha, Some(self.model.name.clone())),
                 shape,
-                seed,
+                self.seed(salt),
                 self.model.decoder.device(),
             )?,
         };
@@ -97,13 +162,25 @@ impl<'a> Bench<'a> {
             schedule: Schedule::cosine(settings.rate(shape.hidden_size), steps, 0.1),
             optimiser: AdamWConfig::default(),
         };
-        let mut trainer = Trainer::new(self.model, adapter, config);
-        let mut rng = fastrand::Rng::with_seed(seed);
+        Ok(Trainer::new(self.model, adapter, config))
+    }
+
+    /// So many steps of a training.
+    pub async fn steps(
+        &self,
+        monitor: &mut Monitor<'_>,
+        place: (Stage, Option<RowName>),
+        trainer: &mut Trainer<'_>,
+        groups: &[Vec<Row>],
+        steps: usize,
+        salt: u64,
+    ) -> Result<(), Error> {
+        let mut rng = fastrand::Rng::with_seed(self.seed(salt));
         let mut batches: Vec<Vec<Row>> = Vec::new();
         monitor.begin(place.0, place.1, steps);
         for step in 0..steps {
             if batches.is_empty() {
-                batches = one_pass(groups, settings.batch, &mut rng);
+                batches = one_pass(groups, self.settings.batch, &mut rng);
             }
             let batch = batches.pop().ok_or(TrainError::Empty)?;
             let metrics = monitor.race(trainer.step(&batch)).await?;
@@ -119,160 +196,160 @@ impl<'a> Bench<'a> {
             monitor.tick(step + 1).await?;
         }
         monitor.end();
-        Ok(trainer.finish())
-    }
-
-    /// Writes instances until `wanted` are accepted, or until too few are.
-    ///
-    /// With principles each prompt carries a few of them; without, none. Labels are asked for in balance.
-    #[expect(clippy::too_many_arguments, reason = "one stage, one call site")]
-    pub async fn write(
-        &self,
-        monitor: &mut Monitor<'_>,
-        row: RowName,
-        round: usize,
-        wanted: usize,
-        student: &Adapter,
-        principles: Option<&PrincipleSet>,
-        filter: &mut Filter,
-        instances: &mut Vec<Instance>,
-    ) -> Result<(), Error> {
-        let settings = self.settings;
-        let labels = self.task.labels.len();
-        let salt = settings.seed ^ (round as u64) << 32 ^ u64::from(row == RowName::Psi) << 48;
-        let mut rng = fastrand::Rng::with_seed(salt);
-        let mut accepted = vec![0usize; labels];
-        let mut fates: Vec<bool> = Vec::new();
-        let quota = wanted.div_ceil(labels);
-        // Only labels with a seed: nobody has shown what the others look like.
-        let shown: Vec<usize> = (0..labels)
-            .filter(|label| self.task.seeds.iter().any(|seed| seed.label == *label))
-            .collect();
-        monitor.begin(Stage::Generate, Some(row), wanted);
-        while accepted.iter().sum::<usize>() < wanted && !exhausted(&fates, wanted) {
-            let mut prompts = Vec::new();
-            let mut asked = Vec::new();
-            for _ in 0..settings.writers {
-                // The label that is furthest behind, counting what this batch asks for already.
-                let pending =
-                    |label: usize| asked.iter().filter(|(other, _)| *other == label).count();
-                let Some(label) = shown
-                    .iter()
-                    .copied()
-                    .min_by_key(|label| accepted[*label].min(quota) * 4 + pending(*label))
-                else {
-                    break;
-                };
-                let rules = match principles {
-                    Some(set) => {
-                        principle::draw(set, &self.task.labels[label], settings.rules, &mut rng)
-                    }
-                    None => Vec::new(),
-                };
-                let (ids, lines): (Vec<String>, Vec<String>) = rules.into_iter().unzip();
-                let shots = self.shots(label, None, &mut rng);
-                prompts.push(prompts::write(
-                    &self.model.vocabulary,
-                    self.task,
-                    label,
-                    &lines,
-                    &shots,
-                )?);
-                asked.push((label, ids));
-            }
-            let seed = rng.u64(..) >> 12;
-            let texts = self
-                .decode(monitor, student, &prompts, filter.length_limits().1, seed)
-                .await?;
-            let votes = self.vote(monitor, student, &texts).await?;
-            for (((label, ids), (text, finished)), vote) in asked.into_iter().zip(texts).zip(votes)
-            {
-                let name = &self.task.labels[label];
-                let fate = filter.check(&text, name, finished).and_then(|()| {
-                    if vote == label {
-                        Ok(())
-                    } else {
-                        Err(Refusal::Vote {
-                            predicted: self.task.labels[vote].clone(),
-                        })
-                    }
-                });
-                if fate.is_ok() && accepted.iter().sum::<usize>() >= wanted {
-                    // The last batch may hold more than was asked for.
-                    break;
-                }
-                fates.push(fate.is_ok());
-                if fate.is_ok() {
-                    filter.accept(&text);
-                    accepted[label] += 1;
-                }
-                let instance = Instance {
-                    row,
-                    round,
-                    index: instances.len(),
-                    label: name.clone(),
-                    text,
-                    accepted: fate.is_ok(),
-                    reason: fate.as_ref().err().map(ToString::to_string),
-                    refusal: fate.as_ref().err().map(|refusal| refusal.code().to_owned()),
-                    principles: ids,
-                    model: self.model.name.clone(),
-                    seed,
-                };
-                monitor.send(&Event::Instance(instance.clone()));
-                instances.push(instance);
-            }
-            monitor.tick(accepted.iter().sum()).await?;
-        }
-        monitor.end();
         Ok(())
     }
 
-    /// Continues prompts; gives each text's first line and whether the model ended it itself.
-    async fn decode(
+    fn seed(&self, salt: u64) -> u64 {
+        let seed = self.settings.seed.wrapping_mul(0x9E37_79B9);
+        seed.wrapping_add(salt)
+    }
+
+    /// Trains an adapter on preferences for one pass; the reference is the adapter as it was.
+    pub async fn prefer(
         &self,
         monitor: &mut Monitor<'_>,
-        student: &Adapter,
+        row: RowName,
+        start: Adapter,
+        pairs: &[Pair],
+        salt: u64,
+    ) -> Result<Adapter, Error> {
+        let settings = self.settings;
+        let steps = pairs.len().div_ceil(settings.batch);
+        let peak = settings.rate(self.model.decoder.config().hidden_size) * PREFERENCE_RATE;
+        let config = TrainerConfig {
+            schedule: Schedule::cosine(peak, steps, 0.1),
+            optimiser: AdamWConfig::default(),
+        };
+        monitor.begin(Stage::Prefer, Some(row), steps);
+        let mut order: Vec<&Pair> = pairs.iter().collect();
+        fastrand::Rng::with_seed(settings.seed ^ salt << 32).shuffle(&mut order);
+        let mut trainer =
+            DpoTrainer::new(self.model, start.clone(), config, DpoLossConfig::default());
+        for (step, batch) in order.chunks(settings.batch).enumerate() {
+            let batch: Vec<Pair> = batch.iter().map(|pair| (*pair).clone()).collect();
+            let references = monitor
+                .race(reference_logps(self.model, Some(&start), &batch))
+                .await?;
+            let done = monitor.race(trainer.step(&batch, &references)).await?;
+            monitor.send(&Event::DpoStep {
+                row: Some(row),
+                step: step + 1,
+                total: steps,
+                loss: done.loss,
+                learning_rate: done.learning_rate,
+                grad_norm: done.grad_norm,
+                rewards_chosen: done.metrics.rewards_chosen,
+                rewards_rejected: done.metrics.rewards_rejected,
+                rewards_accuracies: done.metrics.rewards_accuracies,
+                rewards_margins: done.metrics.rewards_margins,
+            });
+            monitor.tick(step + 1).await?;
+        }
+        monitor.end();
+        Ok(trainer.finish())
+    }
+
+    /// Continues prompts. With `one_line`, a text ends with its first line.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one stage; each says something else"
+    )]
+    pub async fn texts(
+        &self,
+        monitor: &Monitor<'_>,
+        adapter: Option<&Adapter>,
         prompts: &[Vec<u32>],
-        most_words: usize,
+        limit: usize,
+        sampling: Sampling,
+        one_line: bool,
         seed: u64,
-    ) -> Result<Vec<(String, bool)>, Error> {
-        // A word of a small vocabulary is two tokens at most times.
-        let limit = (most_words * 2 + 8).min(self.settings.max_new);
-        let sampling = self.settings.sampling;
-        let mut batch = Batch::start(self.model, Some(student), prompts, limit, sampling, seed)?;
+    ) -> Result<Vec<Text>, Error> {
+        let mut batch = Batch::start(self.model, adapter, prompts, limit, sampling, seed)?;
         while !batch.is_done() {
             monitor.race(batch.step()).await?;
             monitor.breathe().await?;
         }
+        self.spend(
+            prompts.iter().map(Vec::len).sum(),
+            batch.written().iter().map(|text| text.ids.len()).sum(),
+        );
         batch
             .written()
             .iter()
             .map(|written| {
                 let text = self.model.vocabulary.decode(&written.ids)?;
                 let text = text.trim();
-                let line = text.lines().next().unwrap_or_default().trim();
-                // A line that ends is a text that ends, whatever the model would have gone on to say.
-                let finished = written.finish == Finish::Stop || line.len() < text.len();
-                Ok((line.to_owned(), finished))
+                let mut finished = written.finish == Finish::Stop;
+                let mut kept = text;
+                if one_line {
+                    kept = text.lines().next().unwrap_or_default().trim();
+                    // A line that ends is a text that ends, whatever the model would have gone on to say.
+                    finished |= kept.len() < text.len();
+                }
+                Ok(Text {
+                    text: kept.to_owned(),
+                    finished,
+                })
             })
             .collect()
     }
 
-    /// The label the student itself reads out of each text.
-    async fn vote(
+    /// The log-likelihood of every label for each text, in nats: `[text][label]`.
+    pub async fn scores(
+        &self,
+        monitor: &Monitor<'_>,
+        adapter: Option<&Adapter>,
+        texts: &[&str],
+    ) -> Result<Vec<Vec<f32>>, Error> {
+        let mut scorer = Scorer::new(self.model, adapter);
+        let mut scores = Vec::with_capacity(texts.len());
+        for batch in texts.chunks(self.settings.readers) {
+            let prompts = batch
+                .iter()
+                .map(|text| prompts::classify(&self.model.vocabulary, self.task, text))
+                .collect::<Result<Vec<_>, _>>()?;
+            self.spend(prompts.iter().map(Vec::len).sum(), 0);
+            scores.extend(monitor.race(scorer.score(&prompts, &self.answers)).await?);
+            monitor.breathe().await?;
+        }
+        Ok(scores)
+    }
+
+    /// Labels rows.
+    pub async fn read(
         &self,
         monitor: &mut Monitor<'_>,
-        student: &Adapter,
-        texts: &[(String, bool)],
-    ) -> Result<Vec<usize>, Error> {
-        let prompts = texts
-            .iter()
-            .map(|(text, _)| prompts::classify(&self.model.vocabulary, self.task, text))
-            .collect::<Result<Vec<_>, _>>()?;
-        let mut scorer = Scorer::new(self.model, Some(student));
-        let scores = monitor.race(scorer.score(&prompts, &self.answers)).await?;
-        Ok(scores.iter().map(|row| best(row)).collect())
+        place: (Stage, Option<RowName>),
+        adapter: Option<&Adapter>,
+        rows: &[Example],
+    ) -> Result<Reading, Error> {
+        let mut scorer = Scorer::new(self.model, adapter);
+        monitor.begin(place.0, place.1, rows.len());
+        // Rows of like length together: less padding to compute.
+        let mut order: Vec<usize> = (0..rows.len()).collect();
+        order.sort_by_key(|row| rows[*row].text.len());
+        let mut predicted = vec![0; rows.len()];
+        let mut log_likelihood = 0.0;
+        let mut done = 0;
+        for batch in order.chunks(self.settings.readers) {
+            let prompts = batch
+                .iter()
+                .map(|row| prompts::classify(&self.model.vocabulary, self.task, &rows[*row].text))
+                .collect::<Result<Vec<_>, _>>()?;
+            let scores = monitor.race(scorer.score(&prompts, &self.answers)).await?;
+            for (row, scores) in batch.iter().zip(&scores) {
+                predicted[*row] = best(scores);
+                let share = likelihood(scores, rows[*row].label) / MOST;
+                log_likelihood += share.max(1e-9).ln() / rows.len() as f64;
+            }
+            done += batch.len();
+            monitor.tick(done).await?;
+        }
+        monitor.end();
+        Ok(Reading {
+            predicted,
+            log_likelihood,
+        })
     }
 
     /// Labels rows and counts how often that is right.
@@ -283,26 +360,9 @@ impl<'a> Bench<'a> {
         adapter: Option<&Adapter>,
         rows: &[Example],
     ) -> Result<Confusion, Error> {
-        let mut scorer = Scorer::new(self.model, adapter);
-        let mut confusion = Confusion::new(self.task.labels.len());
-        monitor.begin(Stage::Evaluate, Some(row), rows.len());
-        // Rows of like length together: less padding to compute.
-        let mut order: Vec<&Example> = rows.iter().collect();
-        order.sort_by_key(|example| example.text.len());
-        let mut done = 0;
-        for batch in order.chunks(self.settings.readers) {
-            let prompts = batch
-                .iter()
-                .map(|example| prompts::classify(&self.model.vocabulary, self.task, &example.text))
-                .collect::<Result<Vec<_>, _>>()?;
-            let scores = monitor.race(scorer.score(&prompts, &self.answers)).await?;
-            for (example, scores) in batch.iter().zip(&scores) {
-                confusion.add(example.label, best(scores));
-            }
-            done += batch.len();
-            monitor.tick(done).await?;
-        }
-        monitor.end();
+        let place = (Stage::Evaluate, Some(row));
+        let reading = self.read(monitor, place, adapter, rows).await?;
+        let confusion = self.confusion(rows, &reading);
         monitor.send(&Event::RowFinished {
             row,
             metrics: confusion.metrics(),
@@ -310,6 +370,27 @@ impl<'a> Bench<'a> {
         });
         Ok(confusion)
     }
+
+    /// Which labels were taken for which.
+    pub fn confusion(&self, rows: &[Example], reading: &Reading) -> Confusion {
+        let mut confusion = Confusion::new(self.task.labels.len());
+        for (row, predicted) in rows.iter().zip(&reading.predicted) {
+            confusion.add(row.label, *predicted);
+        }
+        confusion
+    }
+}
+
+/// F1 of each label, in the order of the labels; 0 for one that is neither there nor predicted.
+pub(super) fn f1_by_label(confusion: &Confusion) -> Vec<f64> {
+    let counts = confusion.counts();
+    (0..counts.len())
+        .map(|label| {
+            let gold: usize = counts[label].iter().sum();
+            let predicted: usize = counts.iter().map(|row| row[label]).sum();
+            2.0 * counts[label][label] as f64 / (gold + predicted).max(1) as f64
+        })
+        .collect()
 }
 
 /// All rows once, in batches of one group each, by chance.
@@ -328,14 +409,6 @@ fn one_pass(groups: &[Vec<Row>], size: usize, rng: &mut fastrand::Rng) -> Vec<Ve
     batches
 }
 
-/// Whether going on is no use: under 5 % of the last 200 accepted (papers.md 1.4), or far too many written.
-fn exhausted(fates: &[bool], wanted: usize) -> bool {
-    const WINDOW: usize = 200;
-    let recent = &fates[fates.len().saturating_sub(WINDOW)..];
-    let kept = recent.iter().filter(|kept| **kept).count();
-    (recent.len() == WINDOW && kept * 20 < WINDOW) || fates.len() >= wanted * 12 + WINDOW / 4
-}
-
 /// The labels as answers.
 fn answers(model: &Model, task: &Task) -> Result<Answers, Error> {
     let ids = task
@@ -346,7 +419,7 @@ fn answers(model: &Model, task: &Task) -> Result<Answers, Error> {
     Ok(Answers::new(ids))
 }
 
-fn best(scores: &[f32]) -> usize {
+pub(super) fn best(scores: &[f32]) -> usize {
     let mut best = 0;
     for (index, score) in scores.iter().enumerate() {
         if *score > scores[best] {
@@ -417,22 +490,16 @@ pub(super) fn count<'i>(instances: impl Iterator<Item = &'i Instance>) -> Instan
 
 #[cfg(test)]
 mod tests {
-    use super::exhausted;
+    use super::*;
 
     #[test]
-    fn writing_goes_on_while_one_in_twenty_is_accepted() {
-        let fates: Vec<bool> = (0..200).map(|i| i % 20 == 0).collect();
-        assert!(!exhausted(&fates, 1000));
-    }
-
-    #[test]
-    fn writing_stops_when_fewer_than_one_in_twenty_is_accepted() {
-        let fates: Vec<bool> = (0..200).map(|i| i % 25 == 0).collect();
-        assert!(exhausted(&fates, 1000));
-    }
-
-    #[test]
-    fn a_short_run_of_refusals_does_not_stop_the_writing() {
-        assert!(!exhausted(&[false; 199], 1000));
+    fn the_f1_of_a_label_that_is_never_seen_is_zero() {
+        let mut confusion = Confusion::new(3);
+        confusion.add(0, 0);
+        confusion.add(0, 1);
+        confusion.add(1, 1);
+        let f1 = f1_by_label(&confusion);
+        assert!((f1[0] - 2.0 / 3.0).abs() < 1e-9 && (f1[1] - 2.0 / 3.0).abs() < 1e-9);
+        assert_eq!(f1[2], 0.0);
     }
 }

@@ -14,7 +14,10 @@ use wasm_bindgen::prelude::*;
 use web_sys::AbortSignal;
 
 use crate::Error;
-use crate::evolve::{self, Cancel, Event, Monitor, Outcome, RowName, Settings, Teacher};
+use crate::evolve::{
+    self, Ablation, Cancel, Event, Monitor, Outcome, Recipe, RowName, Settings, Teacher, VoteRule,
+    Voter,
+};
 use crate::kernels::{self, Choice, Opened};
 use crate::model::{Files, Model};
 use crate::privacy::{Brief, Epsilon, Ledger, estimate_tokens};
@@ -33,6 +36,10 @@ pub fn start() {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct RunOptions {
+    recipe: Recipe,
+    ablations: Vec<Ablation>,
+    voter: Option<Voter>,
+    vote: Option<VoteRule>,
     instances: Option<usize>,
     rounds: Option<usize>,
     seed: Option<u64>,
@@ -56,10 +63,13 @@ struct TeacherOptions {
 
 impl RunOptions {
     fn settings(self) -> Settings {
-        let standard = Settings::default();
+        let standard = Settings::of(self.recipe);
         Settings {
+            ablations: self.ablations,
+            voter: self.voter.unwrap_or(standard.voter),
+            vote: self.vote.unwrap_or(standard.vote),
             instances: self.instances.unwrap_or(standard.instances),
-            rounds: self.rounds.unwrap_or(standard.rounds),
+            rounds: self.rounds,
             seed: self.seed.unwrap_or(standard.seed),
             seeds_per_label: self.seeds_per_label.or(standard.seeds_per_label),
             test_limit: self.test_limit.or(standard.test_limit),
@@ -77,7 +87,7 @@ impl RunOptions {
                 },
                 (None, None) => Teacher::Offline,
             },
-            ..Settings::default()
+            ..Settings::of(self.recipe)
         }
     }
 }

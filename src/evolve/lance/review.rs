@@ -1,0 +1,149 @@
+//! Who reviews: the model in words, or by its likelihoods.
+
+use super::{Lance, ROW};
+use crate::Error;
+use crate::curate::review::{self, SMALLEST_REVIEWER, likelihood};
+use crate::evolve::stages::Bench;
+use crate::evolve::{Judge, Monitor, Stage, prompts};
+use crate::model::{Adapter, Model};
+use crate::task::Example;
+
+/// The judge for a model: small ones cannot hold the rubric.
+pub(super) fn usual(model: &Model) -> Judge {
+    match model.decoder.config().parameters() < SMALLEST_REVIEWER {
+        true => Judge::Likelihood,
+        false => Judge::Rubric,
+    }
+}
+
+/// The mark of each seed: its label's likelihood to a model that learnt from the other half of the seeds.
+pub(super) async fn crossed(
+    bench: &Bench<'_>,
+    monitor: &mut Monitor<'_>,
+    steps: usize,
+) -> Result<Vec<f64>, Error> {
+    let seeds = &bench.task.seeds;
+    let half_of = halves(seeds, bench.task.labels.len());
+    let mut marks = vec![0.0; seeds.len()];
+    for half in 0..2 {
+        let mut rows = Vec::new();
+        for (seed, own) in seeds.iter().zip(&half_of) {
+            if *own != half {
+                rows.push(bench.labelling_row(&seed.text, seed.label)?);
+            }
+        }
+        if rows.is_empty() {
+            continue;
+        }
+        let place = (Stage::Review, Some(ROW));
+        let reviewer = bench
+            .train(monitor, place, None, &[rows], steps.max(1), 3)
+            .await?;
+        let places: Vec<usize> = (0..seeds.len())
+            .filter(|seed| half_of[*seed] == half)
+            .collect();
+        let texts: Vec<&str> = places
+            .iter()
+            .map(|seed| seeds[*seed].text.as_str())
+            .collect();
+        let scores = bench.scores(monitor, Some(&reviewer), &texts).await?;
+        for (seed, scores) in places.into_iter().zip(scores) {
+            marks[seed] = likelihood(&scores, seeds[seed].label);
+        }
+    }
+    Ok(marks)
+}
+
+/// Deals each label's seeds out to two halves in turn.
+fn halves(seeds: &[Example], labels: usize) -> Vec<usize> {
+    let mut seen = vec![0usize; labels];
+    seeds
+        .iter()
+        .map(|seed| {
+            seen[seed.label] += 1;
+            seen[seed.label] % 2
+        })
+        .collect()
+}
+
+impl Lance<'_> {
+    /// The marks of answers, each with what the labels score behind its question.
+    pub(super) async fn marks(
+        &self,
+        monitor: &Monitor<'_>,
+        model: &Adapter,
+        answers: &[(Example, &[f32])],
+        round: usize,
+    ) -> Result<Vec<f64>, Error> {
+        match self.judge {
+            Judge::Rubric => {
+                let answers: Vec<Example> =
+                    answers.iter().map(|(answer, _)| answer.clone()).collect();
+                self.reviewed(monitor, model, &answers, round).await
+            }
+            Judge::Likelihood => Ok(answers
+                .iter()
+                .map(|(answer, scores)| likelihood(scores, answer.label))
+                .collect()),
+        }
+    }
+
+    /// Reviews in words: several draws for each answer, and the mean of their marks.
+    pub(super) async fn reviewed(
+        &self,
+        monitor: &Monitor<'_>,
+        model: &Adapter,
+        answers: &[Example],
+        round: usize,
+    ) -> Result<Vec<f64>, Error> {
+        let (bench, settings) = (&self.bench, self.bench.settings);
+        let mut requests = Vec::new();
+        for answer in answers {
+            let label = &bench.task.labels[answer.label];
+            let request = review::request(&bench.task.instruction, &answer.text, label);
+            let prompt = prompts::plain(&bench.model.vocabulary, request)?;
+            requests.extend(std::iter::repeat_n(prompt, settings.reviews));
+        }
+        let (sampling, seed) = (
+            settings.review_sampling,
+            settings.seed ^ (round as u64) << 40,
+        );
+        let texts = bench
+            .texts(
+                monitor,
+                Some(model),
+                &requests,
+                settings.review_tokens,
+                sampling,
+                false,
+                seed,
+            )
+            .await?;
+        let marks: Vec<Option<f64>> = texts.iter().map(|text| review::mark(&text.text)).collect();
+        Ok(marks.chunks(settings.reviews).map(review::mean).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_halves_have_seeds_of_every_label_that_has_two() {
+        let seeds: Vec<Example> = (0..9)
+            .map(|seed| Example {
+                text: String::new(),
+                label: seed / 4,
+            })
+            .collect();
+        let halves = halves(&seeds, 3);
+        for label in 0..2 {
+            let own = |half| {
+                (0..9)
+                    .filter(|s| seeds[*s].label == label && halves[*s] == half)
+                    .count()
+            };
+            assert_eq!((own(0), own(1)), (2, 2));
+        }
+    }
+}

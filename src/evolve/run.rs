@@ -1,0 +1,335 @@
+//! What every recipe shares: the rows it compares, how long they are trained, and the report at the end.
+
+use std::collections::BTreeMap;
+
+use super::data::{limit_seeds, split};
+use super::stages::{Bench, count};
+use super::{
+    Event, Instance, Monitor, Recipe, Report, RoundReport, RowName, Settings, Stage, TeacherReport,
+    evokd, lance, psi,
+};
+use crate::Error;
+use crate::curate::{Filter, Limits};
+use crate::kernels::Opened;
+use crate::model::{Adapter, Model};
+use crate::principle::{self, PrincipleSet};
+use crate::privacy::{Epsilon, Ledger};
+use crate::task::{Example, Metrics, Task};
+use crate::train::Row;
+
+/// What a run leaves, as far as it came.
+#[derive(Default)]
+pub struct Outcome {
+    /// The task as it was run: with its own test rows, or with those held out of the seeds.
+    pub task: Option<Task>,
+    /// The principles.
+    pub principles: Option<PrincipleSet>,
+    /// What has left; none where no teacher is asked.
+    pub ledger: Option<Ledger>,
+    /// All instances, refused ones too.
+    pub instances: Vec<Instance>,
+    /// The adapter of the last row that was trained, and which row that was.
+    pub adapter: Option<(RowName, Adapter)>,
+    /// The result, once the run is over.
+    pub report: Option<Report>,
+}
+
+/// A run under way.
+pub(super) struct Run<'a, 'm> {
+    pub bench: Bench<'a>,
+    pub monitor: &'a mut Monitor<'m>,
+    pub outcome: &'a mut Outcome,
+    /// The task as the user brought it.
+    pub whole: &'a Task,
+    /// The task with all its seeds, where fewer of each label are used.
+    pub full: &'a Task,
+    pub test: &'a [Example],
+    pub rows: BTreeMap<RowName, Metrics>,
+    pub rounds: Vec<RoundReport>,
+    pub teacher: TeacherReport,
+    /// Steps of each row's fine-tuning: more data, not more training, is what is compared.
+    pub steps: usize,
+    /// Steps of the writer's warm-up.
+    pub warm_steps: usize,
+}
+
+/// Runs a recipe. What it has made is in `outcome` even when it ends with an error or is stopped.
+///
+/// # Errors
+///
+/// [`Error`]; [`Error::Cancelled`] when the monitor's cancel was heard.
+pub async fn run(
+    model: &Model,
+    opened: &Opened,
+    task: &Task,
+    settings: &Settings,
+    monitor: &mut Monitor<'_>,
+    outcome: &mut Outcome,
+) -> Result<Report, Error> {
+    settings.check()?;
+    let whole = task;
+    let (full, test) = split(task, settings.test_limit);
+    let mut task = full.clone();
+    if let Some(most) = settings.seeds_per_label {
+        limit_seeds(&mut task, most, settings.seed);
+    }
+    outcome.task = Some(task.clone());
+    let task = &task;
+    let writes = settings.rows.iter().any(|row| *row > RowName::RoundZero);
+    let seeds = task.seeds.len() * settings.seed_weight;
+    let passes = seeds + if writes { settings.instances } else { 0 };
+    let steps = (settings.epochs * passes).div_ceil(settings.batch);
+    let warm_steps = (3 * settings.epochs * task.seeds.len()).div_ceil(settings.batch);
+
+    let mut run = Run {
+        bench: Bench::new(model, task, settings)?,
+        monitor,
+        outcome,
+        whole,
+        full: &full,
+        test: &test,
+        rows: BTreeMap::new(),
+        rounds: Vec::new(),
+        teacher: TeacherReport {
+            kind: settings.teacher.kind(),
+            requests: 0,
+            bytes: 0,
+            tokens_in: 0,
+            tokens_out: 0,
+            epsilon: Epsilon::ZERO,
+        },
+        steps,
+        warm_steps,
+    };
+    run.plan();
+    run.monitor.send(&Event::RunStarted {
+        task: task.name.clone(),
+        model: model.name.clone(),
+        device: opened.kind.name().into(),
+        seed: settings.seed,
+        recipe: settings.recipe.name(),
+        labels: task.labels.clone(),
+        seeds: task.seeds.len(),
+        test: test.len(),
+        warnings: task.warnings.clone(),
+    });
+    if run.wants(RowName::Untouched) {
+        run.measure(RowName::Untouched, None).await?;
+    }
+    match settings.recipe {
+        Recipe::Psi => psi::run(&mut run).await?,
+        Recipe::Lance => lance::run(&mut run).await?,
+        Recipe::Evokd => evokd::run(&mut run).await?,
+    }
+    Ok(run.report(opened))
+}
+
+impl<'a> Run<'a, '_> {
+    pub fn settings(&self) -> &'a Settings {
+        self.bench.settings
+    }
+
+    pub fn task(&self) -> &'a Task {
+        self.bench.task
+    }
+
+    pub fn wants(&self, row: RowName) -> bool {
+        self.settings().rows.contains(&row)
+    }
+
+    /// Says something that a person should know.
+    pub fn note(&mut self, text: impl Into<String>) {
+        self.monitor.send(&Event::Note { text: text.into() });
+    }
+
+    /// Training rows "text → label" of the seeds, each once.
+    pub fn seed_rows(&self, seeds: &[Example]) -> Result<Vec<Row>, Error> {
+        seeds
+            .iter()
+            .map(|seed| self.bench.labelling_row(&seed.text, seed.label))
+            .collect()
+    }
+
+    /// Training rows "text → label" of a row's accepted instances.
+    pub fn instance_rows(&self, row: RowName) -> Result<Vec<Row>, Error> {
+        accepted(&self.outcome.instances, self.bench.task, row, None)
+            .iter()
+            .map(|example| self.bench.labelling_row(&example.text, example.label))
+            .collect()
+    }
+
+    /// A filter that knows the seeds.
+    pub fn filter(&self) -> Filter {
+        let seeds: Vec<&str> = self
+            .bench
+            .task
+            .seeds
+            .iter()
+            .map(|seed| seed.text.as_str())
+            .collect();
+        Filter::new(&seeds, Limits::default())
+    }
+
+    /// Fine-tunes a fresh adapter for a row, with the same salt for all rows: the same start and the same order of draws.
+    pub async fn train(&mut self, row: RowName, training: Vec<Row>) -> Result<Adapter, Error> {
+        let place = (Stage::Train, Some(row));
+        self.bench
+            .train(self.monitor, place, None, &[training], self.steps, 1)
+            .await
+    }
+
+    /// Measures a row on the test rows and keeps its adapter.
+    pub async fn measure(&mut self, row: RowName, adapter: Option<&Adapter>) -> Result<(), Error> {
+        if let Some(adapter) = adapter {
+            self.outcome.adapter = Some((row, adapter.clone()));
+        }
+        let confusion = self
+            .bench
+            .measure(self.monitor, row, adapter, self.test)
+            .await?;
+        self.rows.insert(row, confusion.metrics());
+        Ok(())
+    }
+
+    /// The row `seeds_only`, where it is wanted or `needed`.
+    pub async fn seeds_only(&mut self, needed: bool) -> Result<Option<Adapter>, Error> {
+        let wanted = self.wants(RowName::SeedsOnly);
+        if !wanted && !needed {
+            return Ok(None);
+        }
+        let rows = self.seed_rows(&self.bench.task.seeds)?;
+        let adapter = self.train(RowName::SeedsOnly, rows).await?;
+        if wanted {
+            self.measure(RowName::SeedsOnly, Some(&adapter)).await?;
+        }
+        Ok(Some(adapter))
+    }
+
+    /// The seeds as often as they count, and a row's instances.
+    pub fn training(&self, row: RowName) -> Result<Vec<Row>, Error> {
+        let mut training = Vec::new();
+        for _ in 0..self.settings().seed_weight {
+            training.extend(self.seed_rows(&self.bench.task.seeds)?);
+        }
+        training.extend(self.instance_rows(row)?);
+        Ok(training)
+    }
+
+    /// Keeps the report of a round and tells it.
+    pub fn round(&mut self, report: RoundReport) {
+        self.monitor.send(&Event::RoundFinished {
+            report: report.clone(),
+        });
+        self.rounds.push(report);
+    }
+
+    /// Expected work of each part, in rows read once.
+    fn plan(&mut self) {
+        let settings = self.bench.settings;
+        // Forward and backward cost about three times as much as reading; writing reads a prompt and then each token.
+        let step = 3.0 * settings.batch as f64;
+        let rounds = settings.rounds() as f64;
+        let mut parts = Vec::new();
+        for row in &settings.rows {
+            parts.push((Stage::Evaluate, Some(*row), self.test.len() as f64));
+            let in_rounds = matches!(row, RowName::Lance | RowName::Evokd);
+            let times = if in_rounds { rounds } else { 1.0 };
+            let trained = !matches!(row, RowName::Untouched | RowName::RoundZero);
+            for _ in 0..times as usize {
+                if trained {
+                    parts.push((Stage::Train, Some(*row), step * self.steps as f64 / times));
+                }
+            }
+            if row.writes() {
+                // Hard and easy ones are written one after the other.
+                let times = rounds * if *row == RowName::Evokd { 2.0 } else { 1.0 };
+                for _ in 0..times as usize {
+                    let work = 6.0 * settings.instances as f64 / times;
+                    parts.push((Stage::Generate, Some(*row), work));
+                }
+            }
+        }
+        if settings.rows.iter().any(|row| *row > RowName::AllSeeds) {
+            parts.push((Stage::WarmUp, None, step * self.warm_steps as f64));
+        }
+        self.monitor.plan(parts);
+    }
+
+    fn report(&mut self, opened: &Opened) -> Report {
+        let settings = self.bench.settings;
+        let instances = &self.outcome.instances;
+        let of = |row: RowName| count(instances.iter().filter(move |i| i.row == row));
+        let report = Report {
+            task: self.bench.task.name.clone(),
+            model: self.bench.model.name.clone(),
+            device: opened.kind.name().into(),
+            seed: settings.seed,
+            recipe: settings.recipe.name(),
+            ablations: settings.ablations.clone(),
+            rounds: std::mem::take(&mut self.rounds),
+            tokens: self.bench.tokens(),
+            rows: std::mem::take(&mut self.rows),
+            instances: count(instances.iter()),
+            instances_by_row: settings
+                .rows
+                .iter()
+                .filter(|row| **row >= RowName::Direct)
+                .map(|row| (*row, of(*row)))
+                .collect(),
+            teacher: self.teacher.clone(),
+            seconds: self.monitor.seconds(),
+        };
+        self.monitor.send(&Event::Finished {
+            report: report.clone(),
+        });
+        self.outcome.report = Some(report.clone());
+        report
+    }
+}
+
+/// A row's accepted instances as examples, of one round or of all.
+pub(super) fn accepted(
+    instances: &[Instance],
+    task: &Task,
+    row: RowName,
+    round: Option<usize>,
+) -> Vec<Example> {
+    instances
+        .iter()
+        .filter(|instance| instance.row == row && instance.accepted)
+        .filter(|instance| round.is_none_or(|round| round == instance.round))
+        .filter_map(|instance| {
+            Some(Example {
+                text: instance.text.clone(),
+                label: task.label_index(&instance.label)?,
+            })
+        })
+        .collect()
+}
+
+/// The student learns from the seeds to label texts and to write them, half of the time from rules that hold for
+/// the text at hand, so that it learns what a rule is for.
+pub(super) async fn warm_up(
+    bench: &Bench<'_>,
+    monitor: &mut Monitor<'_>,
+    set: Option<&PrincipleSet>,
+    steps: usize,
+) -> Result<Adapter, Error> {
+    let mut rng = fastrand::Rng::with_seed(bench.settings.seed);
+    let (mut labelling, mut free, mut ruled) = (Vec::new(), Vec::new(), Vec::new());
+    for seed in &bench.task.seeds {
+        labelling.push(bench.labelling_row(&seed.text, seed.label)?);
+        let shots = bench.shots(seed.label, Some(&seed.text), &mut rng);
+        free.push(bench.writing_row(seed, &[], &shots)?);
+        if let Some(set) = set {
+            let label = &bench.task.labels[seed.label];
+            let rules = principle::holding(set, label, &seed.text, bench.settings.rules, &mut rng);
+            let shots = bench.shots(seed.label, Some(&seed.text), &mut rng);
+            ruled.push(bench.writing_row(seed, &rules, &shots)?);
+        }
+    }
+    let groups = [labelling, free, ruled];
+    bench
+        .train(monitor, (Stage::WarmUp, None), None, &groups, steps, 2)
+        .await
+}

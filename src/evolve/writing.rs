@@ -1,0 +1,242 @@
+//! Writing instances: labels are asked for as they are wanted, texts filtered, and their labels checked or given apart.
+
+use super::stages::{Bench, Text};
+use super::vote::Poll;
+use super::{Difficulty, Event, Instance, Monitor, RowName, Stage, prompts};
+use crate::Error;
+use crate::curate::review::{MOST, likelihood};
+use crate::curate::{Filter, ParseProblem, Refusal};
+use crate::model::Adapter;
+
+/// How an instance gets its label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Labelling {
+    /// It is the one it was written for.
+    Asked,
+    /// It is the one it was written for, if the reader agrees.
+    Vote,
+    /// The reader gives it, whatever it was written for: where it agrees, or is sure of itself and that label is still
+    /// wanted.
+    Apart,
+}
+
+/// How probable a label must be, among all, to be given against the one that was asked for.
+const SURE: f64 = 0.5;
+
+/// Draws the rules of an instance of a label.
+pub(super) type Rules<'r> = dyn FnMut(usize, &mut fastrand::Rng) -> Vec<(String, String)> + 'r;
+
+/// What is to be written.
+pub(super) struct Order<'o> {
+    pub row: RowName,
+    /// From 1.
+    pub round: usize,
+    /// How many are to be kept, of each label.
+    pub wanted: &'o [usize],
+    pub difficulty: Option<Difficulty>,
+    /// The rules for one instance of a label: ids and lines.
+    pub rules: &'o mut Rules<'o>,
+    pub labelling: Labelling,
+    /// Who reads the labels.
+    pub reader: &'o Adapter,
+    /// Whatever is a text is kept.
+    pub unfiltered: bool,
+}
+
+impl Bench<'_> {
+    /// Writes instances until as many as wanted are accepted, or until too few are; gives how many were.
+    pub async fn write(
+        &self,
+        monitor: &mut Monitor<'_>,
+        writer: &Adapter,
+        order: Order<'_>,
+        filter: &mut Filter,
+        poll: &mut Poll,
+        instances: &mut Vec<Instance>,
+    ) -> Result<usize, Error> {
+        let settings = self.settings;
+        let salt = (order.round as u64) << 32
+            ^ (order.row as u64) << 48
+            ^ u64::from(order.difficulty == Some(Difficulty::Easy)) << 56;
+        let mut rng = fastrand::Rng::with_seed(settings.seed ^ salt);
+        let wanted: usize = order.wanted.iter().sum();
+        let mut accepted = vec![0usize; self.task.labels.len()];
+        let mut fates: Vec<bool> = Vec::new();
+        monitor.begin(Stage::Generate, Some(order.row), wanted);
+        while accepted.iter().sum::<usize>() < wanted && !exhausted(&fates, wanted) {
+            let mut prompts = Vec::new();
+            let mut asked: Vec<(usize, Vec<String>)> = Vec::new();
+            for _ in 0..settings.writers {
+                let pending =
+                    |label: usize| asked.iter().filter(|(other, _)| *other == label).count();
+                let Some(label) = furthest_behind(order.wanted, &accepted, pending) else {
+                    break;
+                };
+                let (ids, lines): (Vec<String>, Vec<String>) =
+                    (order.rules)(label, &mut rng).into_iter().unzip();
+                let shots = self.shots(label, None, &mut rng);
+                let vocabulary = &self.model.vocabulary;
+                prompts.push(prompts::write(
+                    vocabulary, self.task, label, &lines, &shots,
+                )?);
+                asked.push((label, ids));
+            }
+            let seed = rng.u64(..) >> 12;
+            let limit = self.text_limit(filter);
+            let texts = self
+                .texts(
+                    monitor,
+                    Some(writer),
+                    &prompts,
+                    limit,
+                    settings.sampling,
+                    true,
+                    seed,
+                )
+                .await?;
+            let scores = match order.labelling {
+                Labelling::Asked => Vec::new(),
+                _ => {
+                    let lines: Vec<&str> = texts.iter().map(|text| text.text.as_str()).collect();
+                    self.scores(monitor, Some(order.reader), &lines).await?
+                }
+            };
+            poll.hear(&scores);
+            for (place, ((wish, ids), text)) in asked.into_iter().zip(texts).enumerate() {
+                let scores = scores.get(place).map_or(&[][..], Vec::as_slice);
+                let fate = check(filter, &text, &self.task.labels[wish], order.unfiltered)
+                    .and_then(|()| {
+                        let open = |label: usize| accepted[label] < order.wanted[label];
+                        self.settle(order.labelling, poll, scores, wish, open)
+                    });
+                if fate.is_ok() && accepted.iter().sum::<usize>() >= wanted {
+                    // The last batch may hold more than was asked for.
+                    break;
+                }
+                fates.push(fate.is_ok());
+                let label = *fate.as_ref().unwrap_or(&wish);
+                if fate.is_ok() {
+                    filter.accept(&text.text);
+                    accepted[label] += 1;
+                }
+                let instance = Instance {
+                    row: order.row,
+                    round: order.round,
+                    index: instances.len(),
+                    label: self.task.labels[label].clone(),
+                    text: text.text,
+                    accepted: fate.is_ok(),
+                    reason: fate.as_ref().err().map(ToString::to_string),
+                    refusal: fate.as_ref().err().map(|refusal| refusal.code().to_owned()),
+                    principles: ids,
+                    model: self.model.name.clone(),
+                    seed,
+                    difficulty: order.difficulty,
+                    asked: (label != wish).then(|| self.task.labels[wish].clone()),
+                    score: None,
+                };
+                monitor.send(&Event::Instance(instance.clone()));
+                instances.push(instance);
+            }
+            monitor.tick(accepted.iter().sum()).await?;
+        }
+        monitor.end();
+        Ok(accepted.iter().sum())
+    }
+
+    /// Most new tokens of a text: a word of a small vocabulary is two at most times.
+    pub fn text_limit(&self, filter: &Filter) -> usize {
+        let (_, words) = filter.length_limits();
+        words
+            .saturating_mul(2)
+            .saturating_add(8)
+            .min(self.settings.max_new)
+    }
+
+    /// The label of a text, or why it has none.
+    fn settle(
+        &self,
+        labelling: Labelling,
+        poll: &Poll,
+        scores: &[f32],
+        asked: usize,
+        open: impl Fn(usize) -> bool,
+    ) -> Result<usize, Refusal> {
+        if labelling == Labelling::Asked {
+            return Ok(asked);
+        }
+        let read = poll.verdict(scores, asked);
+        let sure = likelihood(scores, read) >= SURE * MOST;
+        if read == asked || labelling == Labelling::Apart && sure && open(read) {
+            return Ok(read);
+        }
+        Err(Refusal::Vote {
+            predicted: self.task.labels[read].clone(),
+        })
+    }
+}
+
+fn check(filter: &Filter, text: &Text, label: &str, unfiltered: bool) -> Result<(), Refusal> {
+    match unfiltered {
+        true if text.text.is_empty() => Err(ParseProblem::Empty.into()),
+        true => Ok(()),
+        false => filter.check(&text.text, label, text.finished),
+    }
+}
+
+/// The label that is furthest behind what is wanted of it, counting what is asked for already; the first of equals.
+fn furthest_behind(
+    wanted: &[usize],
+    accepted: &[usize],
+    pending: impl Fn(usize) -> usize,
+) -> Option<usize> {
+    // Few of those asked for are accepted, so one that is there counts for more than one that is asked for.
+    let behind = |label: usize| {
+        (4 * accepted[label].min(wanted[label]) + pending(label)) as f64 / wanted[label] as f64
+    };
+    (0..wanted.len())
+        .filter(|label| wanted[*label] > 0)
+        .min_by(|a, b| behind(*a).total_cmp(&behind(*b)))
+}
+
+/// Whether going on is no use: under 5 % of the last 200 accepted (papers.md 1.4), or far too many written.
+pub(super) fn exhausted(fates: &[bool], wanted: usize) -> bool {
+    const WINDOW: usize = 200;
+    let recent = &fates[fates.len().saturating_sub(WINDOW)..];
+    let kept = recent.iter().filter(|kept| **kept).count();
+    (recent.len() == WINDOW && kept * 20 < WINDOW) || fates.len() >= wanted * 12 + WINDOW / 4
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{exhausted, furthest_behind};
+
+    #[test]
+    fn writing_goes_on_while_one_in_twenty_is_accepted() {
+        let fates: Vec<bool> = (0..200).map(|i| i % 20 == 0).collect();
+        assert!(!exhausted(&fates, 1000));
+    }
+
+    #[test]
+    fn writing_stops_when_fewer_than_one_in_twenty_is_accepted() {
+        let fates: Vec<bool> = (0..200).map(|i| i % 25 == 0).collect();
+        assert!(exhausted(&fates, 1000));
+    }
+
+    #[test]
+    fn a_short_run_of_refusals_does_not_stop_the_writing() {
+        assert!(!exhausted(&[false; 199], 1000));
+    }
+
+    #[test]
+    fn labels_are_asked_for_in_proportion_to_what_is_wanted() {
+        let mut asked = [0; 3];
+        for _ in 0..12 {
+            let label = furthest_behind(&[4, 0, 8], &[0, 0, 0], |label| asked[label]);
+            asked[label.expect("one is wanted")] += 1;
+        }
+        assert_eq!(asked, [4, 0, 8]);
+        assert_eq!(furthest_behind(&[0, 0], &[0, 0], |_| 0), None);
+        assert_eq!(furthest_behind(&[2, 2], &[2, 1], |_| 0), Some(1));
+    }
+}

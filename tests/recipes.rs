@@ -1,0 +1,276 @@
+//! The recipes from end to end at the desk, on the tiny model, as short as they can be.
+#![cfg(all(not(target_arch = "wasm32"), feature = "desk"))]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn seedbed(arguments: &[&str], out: Option<&Path>) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_seedbed"));
+    command
+        .args(["run", "www/tasks/snips_intent", "--device", "cpu"])
+        .args(["--model", "tests/fixtures/tiny-llama-1m"])
+        .args(["--epochs", "1", "--test-limit", "6", "--seed", "3"])
+        .arg("--json")
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"));
+    if let Some(out) = out {
+        command.arg("--out").arg(out);
+    }
+    command.output().expect("the command starts")
+}
+
+/// The report of a run, and its events.
+fn run(arguments: &[&str]) -> (Value, Vec<Value>) {
+    let root = tempfile::tempdir().expect("folder");
+    let output = seedbed(arguments, Some(root.path()));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let report = serde_json::from_slice(&output.stdout).expect("JSON");
+    let log = fs::read_to_string(root.path().join("events.jsonl")).expect("log");
+    let events = log
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    (report, events)
+}
+
+fn of<'e>(events: &'e [Value], kind: &str) -> Vec<&'e Value> {
+    events
+        .iter()
+        .filter(|event| event["type"] == kind)
+        .collect()
+}
+
+fn refuses(arguments: &[&str], words: &[&str]) {
+    let output = seedbed(arguments, None);
+    let line = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{line}");
+    assert_eq!(line.trim_end().lines().count(), 1, "{line}");
+    for word in words {
+        assert!(line.contains(word), "{word} is not in: {line}");
+    }
+}
+
+#[test]
+fn lance_reviews_prefers_and_chooses_its_round_on_rows_held_out() {
+    let arguments = [
+        "--seeds-per-label",
+        "4",
+        "--recipe",
+        "lance",
+        "--instances",
+        "4",
+        "--rounds",
+        "2",
+    ];
+    let (mut report, events) = run(&arguments);
+    assert_eq!(report["recipe"], "lance");
+    for row in ["untouched", "seeds_only", "round_zero", "lance"] {
+        assert_eq!(report["rows"][row]["n"], 6, "{row}");
+    }
+    let rounds = report["rounds"].as_array().expect("rounds");
+    assert_eq!(rounds.len(), 3);
+    assert_eq!(
+        rounds
+            .iter()
+            .filter(|round| round["chosen"] == true)
+            .count(),
+        1
+    );
+    assert_eq!(rounds[0]["chosen"], false);
+    // A quarter of four seeds of each of seven labels.
+    assert!(rounds.iter().all(|round| round["dev"]["n"] == 7));
+    let reviews = of(&events, "review");
+    assert!(reviews.iter().all(|review| {
+        let score = review["score"].as_f64().expect("a score");
+        (0.0..=10.0).contains(&score)
+    }));
+    assert_eq!(
+        reviews
+            .iter()
+            .filter(|review| review["origin"] == "seed")
+            .count(),
+        21
+    );
+    for pair in of(&events, "preference") {
+        let (better, worse) = (&pair["scores"][0], &pair["scores"][1]);
+        assert!(better.as_f64() > worse.as_f64().map(|score| score + 2.0));
+    }
+
+    // The same seed gives the same.
+    let (mut again, _) = run(&arguments);
+    report["seconds"].take();
+    again["seconds"].take();
+    assert_eq!(report, again);
+}
+
+#[test]
+fn lance_without_a_reviewer_uses_everything_and_still_trains_on_preferences() {
+    let (report, events) = run(&[
+        "--seeds-per-label",
+        "4",
+        "--recipe",
+        "lance",
+        "--rows",
+        "lance",
+        "--instances",
+        "4",
+        "--rounds",
+        "1",
+        "--ablate",
+        "no_review,no_cleaning",
+    ]);
+    assert_eq!(
+        report["ablations"],
+        serde_json::json!(["no_review", "no_cleaning"])
+    );
+    assert!(!of(&events, "dpo_step").is_empty());
+    assert!(report["instances"]["accepted"].as_u64() > Some(0));
+}
+
+#[test]
+fn lance_reviews_in_words_where_it_is_told_to() {
+    let (report, _) = run(&[
+        "--recipe",
+        "lance",
+        "--rows",
+        "lance",
+        "--instances",
+        "1",
+        "--rounds",
+        "1",
+        "--judge",
+        "rubric",
+        "--reviews",
+        "2",
+        "--review-tokens",
+        "4",
+        "--ablate",
+        "dpo_only",
+        "--seeds-per-label",
+        "1",
+    ]);
+    assert_eq!(report["rows"]["lance"]["n"], 6);
+}
+
+#[test]
+fn evokd_follows_the_students_errors_round_by_round() {
+    let (report, events) = run(&[
+        "--recipe",
+        "evokd",
+        "--instances",
+        "6",
+        "--rounds",
+        "2",
+        "--ablate",
+        "no_separation",
+        "--seeds-per-label",
+        "1",
+    ]);
+    for row in ["untouched", "seeds_only", "all_seeds", "static", "evokd"] {
+        assert_eq!(report["rows"][row]["n"], 6, "{row}");
+    }
+    assert_eq!(report["rounds"].as_array().map(Vec::len), Some(2));
+    assert!(report["tokens"]["written"].as_u64() > Some(0));
+    assert_eq!(of(&events, "weakness").len(), 2);
+    for quotas in of(&events, "quotas") {
+        let sum = |key: &str| -> u64 {
+            quotas[key]
+                .as_array()
+                .expect("counts")
+                .iter()
+                .filter_map(Value::as_u64)
+                .sum()
+        };
+        assert_eq!((sum("hard"), sum("easy")), (2, 1));
+    }
+    // The card tells of labels and kinds, and has no place for a text.
+    let card = &of(&events, "weakness")[0]["card"];
+    let keys: Vec<&String> = card.as_object().expect("a card").keys().collect();
+    assert_eq!(keys, ["all", "confused", "kinds", "labels"]);
+}
+
+#[test]
+fn evokd_runs_with_every_part_switched_off_and_every_variant_on() {
+    let (report, events) = run(&[
+        "--seeds-per-label",
+        "4",
+        "--recipe",
+        "evokd",
+        "--rows",
+        "evokd",
+        "--instances",
+        "4",
+        "--rounds",
+        "1",
+        "--init",
+        "--evaluate-after",
+        "--ablate",
+        "no_easy,no_correct,no_history",
+        "--voter",
+        "writer",
+        "--vote",
+        "calibrated",
+    ]);
+    assert_eq!(report["rows"]["evokd"]["n"], 6);
+    let easy = &of(&events, "quotas")[0]["easy"];
+    assert!(
+        easy.as_array()
+            .expect("counts")
+            .iter()
+            .all(|count| *count == 0)
+    );
+}
+
+#[test]
+fn psi_runs_with_a_large_models_instances_and_one_level_of_principles() {
+    let root = tempfile::tempdir().expect("folder");
+    let file = root.path().join("large.jsonl");
+    fs::write(
+        &file,
+        "{\"text\":\"put this song on my summer list\",\"label\":\"AddToPlaylist\"}\n{\"text\":\"will it rain in Oslo tomorrow\",\"label\":\"GetWeather\"}\n",
+    )
+    .expect("written");
+    let (report, events) = run(&[
+        "--seeds-per-label",
+        "4",
+        "--rows",
+        "recorded,own_principles,psi",
+        "--recorded",
+        &file.display().to_string(),
+        "--instances",
+        "2",
+        "--ablate",
+        "label_level_only,no_filter",
+    ]);
+    assert_eq!(report["instances_by_row"]["recorded"]["accepted"], 2);
+    assert_eq!(report["rows"]["psi"]["n"], 6);
+    let verdicts = of(&events, "verdict");
+    assert!(!verdicts.is_empty());
+    let principles = of(&events, "principle");
+    let written = principles
+        .iter()
+        .filter(|event| event["principle"]["attribute"].is_string());
+    assert!(written.clone().count() > 0);
+    assert!(
+        written
+            .clone()
+            .all(|event| event["principle"]["level"] == "label")
+    );
+}
+
+#[test]
+fn a_switch_of_another_recipe_is_named() {
+    refuses(
+        &["--recipe", "lance", "--ablate", "no_easy"],
+        &["no_easy", "evokd", "lance"],
+    );
+}
+
+#[test]
+fn a_row_of_another_recipe_is_named() {
+    refuses(&["--recipe", "evokd", "--rows", "psi"], &["psi", "evokd"]);
+}
