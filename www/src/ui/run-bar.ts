@@ -73,15 +73,25 @@ export class RunBar {
 /** How often a stage comes in a run over these rows. */
 function timesOf(stage: Stage, rows: readonly RowName[]): number {
   switch (stage) {
+    case "principles":
+      // Written, and then voted on by the seeds.
+      return rows.includes("psi") ? 2 : 1;
     case "generate":
-      return Math.max(1, rows.filter((row) => row === "direct" || row === "psi").length);
-    case "train":
-      return Math.max(1, rows.filter((row) => row !== "untouched").length);
+      return Math.max(1, rows.filter(writes).length);
+    case "train": {
+      // The student of the seeds votes on what is written, and so is trained even where its row is not wanted.
+      const voter = rows.some(writes) && !rows.includes("seeds_only") ? 1 : 0;
+      return Math.max(1, rows.filter((row) => row !== "untouched").length + voter);
+    }
     case "evaluate":
       return rows.length;
     default:
       return 1;
   }
+}
+
+function writes(row: RowName): boolean {
+  return row === "direct" || row === "psi";
 }
 
 function wordsOf(state: State): string {
