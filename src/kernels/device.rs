@@ -3,7 +3,9 @@
 #[cfg(feature = "gpu")]
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use burn::backend::Dispatch;
+use burn::backend::ops::{FloatTensorOps, IntTensorOps};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
 #[cfg(feature = "gpu")]
 use super::{Job, Place};
@@ -189,7 +191,7 @@ async fn self_test(opened: &Opened) -> Result<(), DeviceError> {
             .collect();
         (
             values.clone(),
-            Tensor::<2>::from_data(TensorData::new(values, [rows, columns]), &opened.device),
+            floats(values, [rows, columns], &opened.device),
         )
     };
     for (m, k, n) in [(5, 8, 12), (3, 7, 5)] {
@@ -252,12 +254,19 @@ pub async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, DeviceE
         .map_err(|error| DeviceError::Lost(format!("{error:?}")))
 }
 
+/// Values in row-major order as a tensor. burn's own `from_data` would bring its conversion between all types along.
+pub fn floats<const D: usize>(values: Vec<f32>, shape: [usize; D], device: &Device) -> Tensor<D> {
+    let data = TensorData::new(values, shape);
+    Tensor::from_dispatch(Dispatch::float_from_data(data, device.as_dispatch()))
+}
+
 /// Numbers such as token ids and columns as a tensor of 32-bit integers, the only kind of integer the kernels take.
-/// They must be below 2³¹.
+/// What is not below 2³¹ keeps its bits.
 pub fn integers(values: &[u32], device: &Device) -> Tensor<1, Int> {
     let values: Vec<i32> = values.iter().map(|value| *value as i32).collect();
     let count = values.len();
-    Tensor::from_data(TensorData::new(values, [count]), (device, DType::I32))
+    let data = TensorData::new(values, [count]);
+    Tensor::from_dispatch(Dispatch::int_from_data(data, device.as_dispatch()))
 }
 
 /// As [`read`], for integers.

@@ -1,6 +1,6 @@
 //! Direct preference optimisation (arXiv 2305.18290): of two answers to a prompt the better one becomes likelier.
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 
 use super::row::{Laid, parts};
 use super::tuning::Tuning;
@@ -164,8 +164,8 @@ impl<'a> DpoTrainer<'a> {
                 }
             }
             let count = weights.len();
-            let weights = TensorData::new(weights, [count]);
-            let weights = Tensor::from_data(weights, self.tuning.model.decoder.device());
+            let device = self.tuning.model.decoder.device();
+            let weights = kernels::floats(weights, [count], device);
             gradients = pass.backward(&weights, gradients);
         }
         let loss = dpo_loss(&all, &self.loss).map_err(TrainError::Dpo)?;

@@ -24,7 +24,7 @@ for (const colorScheme of ["light", "dark"] as const) {
 }
 
 test("the demo can be played, stopped and played again by keyboard alone", async ({ page }) => {
-  const studio = await Studio.open(page, "device=cpu&instances=3000");
+  const studio = await Studio.open(page, "device=cpu&instances=200");
   for (let presses = 0; presses < 40; presses += 1) {
     await page.keyboard.press("Tab");
     if (await studio.play.evaluate((button) => button === document.activeElement)) {

@@ -2,7 +2,7 @@ import { expect, Studio, test } from "./studio";
 
 for (const { title, query } of [
   // Soon in the stage, and long enough that the run is still in it when Stop is pressed.
-  { title: "Instances", query: "rows=psi&seeds=2&instances=3000&epochs=1&test=21" },
+  { title: "Instances", query: "rows=psi&seeds=2&instances=200&epochs=1&test=21" },
   { title: "Training", query: "rows=seeds_only&epochs=100&test=21" },
 ]) {
   for (const device of ["cpu", "webgpu"]) {
@@ -26,7 +26,7 @@ for (const { title, query } of [
 }
 
 test("a worker that does not listen is ended within a second, and what it had streamed stays", async ({ page }) => {
-  const studio = await Studio.open(page, `device=cpu&rows=psi&seeds=2&instances=3000&epochs=1&test=21`);
+  const studio = await Studio.open(page, `device=cpu&rows=psi&seeds=2&instances=200&epochs=1&test=21`);
   await studio.play.click();
   await expect(studio.instances).not.toHaveCount(0);
   const worker = page.workers()[0];

@@ -33,7 +33,7 @@ test("the tour has ten steps, each with a place and a knob, and is walked by key
 });
 
 test("the tour's knobs turn the page's own settings, and its pictures follow", async ({ page }) => {
-  const studio = await Studio.open(page, "device=cpu&instances=3000");
+  const studio = await Studio.open(page, "device=cpu&instances=200");
   await page.getByRole("button", { name: "Show me around" }).click();
   const slider = page.getByRole("slider");
   const next = page.getByRole("button", { name: "Next" });

@@ -79,6 +79,22 @@ export interface PrincipleWritten {
   principle: Principle;
 }
 
+/** What became of a principle when the seeds voted on it. */
+export interface Verdict {
+  /** The principle's. */
+  id: string;
+  reason: "kept" | "no_gain" | "redundant" | "no_room";
+  /** Seeds that vote for it. */
+  votes: number;
+  /** By how much it raises the log-likelihood of all seeds together, in nats. */
+  gain: number;
+}
+
+export interface PrincipleJudged {
+  type: "verdict";
+  verdict: Verdict;
+}
+
 export interface InstanceWritten {
   type: "instance";
   row: RowName;
@@ -131,6 +147,7 @@ export type RunEvent =
   | Progress
   | StageFinished
   | PrincipleWritten
+  | PrincipleJudged
   | InstanceWritten
   | TrainStep
   | RowFinished

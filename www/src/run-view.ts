@@ -1,5 +1,5 @@
 /** What the page knows of a run: everything it shows is read off the events. */
-import type { InstanceWritten, Metrics, Principle, Report, RowName, RunEvent, RunStarted, Stage, TrainStep } from "./events";
+import type { InstanceWritten, Metrics, Principle, Report, RowName, RunEvent, RunStarted, Stage, TrainStep, Verdict } from "./events";
 import type { Edits } from "./instances/edits";
 
 export type Phase = "idle" | "loading" | "running" | "stopping" | "stopped" | "finished" | "failed";
@@ -41,6 +41,8 @@ export interface RunView {
   overall: number;
   secondsLeft: number | null;
   principles: Principle[];
+  /** What the seeds made of them, by id. */
+  verdicts: Map<string, Verdict>;
   instances: InstanceWritten[];
   /** What the visitor changed in the instances, and how often. */
   edits: Edits;
@@ -66,6 +68,7 @@ export function emptyRun(run: number): RunView {
     overall: 0,
     secondsLeft: null,
     principles: [],
+    verdicts: new Map(),
     instances: [],
     edits: new Map(),
     editCount: 0,
@@ -103,6 +106,9 @@ export function take(view: RunView, event: RunEvent): void {
       return;
     case "principle":
       view.principles.push(event.principle);
+      return;
+    case "verdict":
+      view.verdicts.set(event.verdict.id, event.verdict);
       return;
     case "instance":
       view.instances.push(event);

@@ -20,7 +20,7 @@ mod gpu;
 
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, Dispatch, backend_extension};
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor};
 
 /// The operations of a backend; see the functions of the same names.
 #[backend_extension(Cube: cfg(feature = "gpu"), Flex: cfg(feature = "cpu"))]
@@ -51,7 +51,7 @@ pub trait AnswerOps: Backend {
 /// no chunk holds keeps the lowest f32 as its score, so that it shows as a probability of zero.
 pub fn chunk_state(m: usize, device: &Device) -> Tensor<2> {
     let values = [f32::MIN, 0.0, f32::MIN, 0.0].repeat(m);
-    Tensor::from_data(TensorData::new(values, [m, 4]), device)
+    super::floats(values, [m, 4], device)
 }
 
 /// Takes in the scores (`[m, chunk]`) of vocabulary rows `first..first + chunk`, each chunk once and in order.

@@ -1,10 +1,10 @@
 //! A frozen matrix of a model in the format it is kept in.
 
 use burn::backend::Dispatch;
-use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor};
 
 use super::{Job, Packing, Place, ProductOps, product_into};
-use crate::kernels::embedding;
+use crate::kernels::{embedding, floats, integers};
 
 /// A weight `[rows, columns]` as checkpoints keep it (`[out, in]`, or one row for each token of a vocabulary).
 #[derive(Debug, Clone)]
@@ -37,10 +37,7 @@ impl Weight {
         device: &Device,
     ) -> Self {
         let values = match packing.filter(|packing| columns.is_multiple_of(packing.granule())) {
-            None => Values::Plain(Tensor::from_data(
-                TensorData::new(values, [rows, columns]),
-                device,
-            )),
+            None => Values::Plain(floats(values, [rows, columns], device)),
             Some(packing) => {
                 let (mut words, mut scales) = (Vec::new(), Vec::new());
                 packing.pack(&values, &mut words, &mut scales);
@@ -51,8 +48,8 @@ impl Weight {
                 }
                 Values::Packed {
                     packing,
-                    words: raw(words, device),
-                    scales: raw(scales, device),
+                    words: integers(&words, device),
+                    scales: integers(&scales, device),
                 }
             }
         };
@@ -162,10 +159,4 @@ impl Weight {
             )),
         }
     }
-}
-
-fn raw(words: Vec<u32>, device: &Device) -> Tensor<1, Int> {
-    let words: Vec<i32> = words.into_iter().map(|word| word as i32).collect();
-    let count = words.len();
-    Tensor::from_data(TensorData::new(words, [count]), (device, DType::I32))
 }

@@ -3,10 +3,10 @@
 mod config;
 mod peft;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
 use super::{Config, ModelError};
-use crate::kernels::{Job, Place, product_into};
+use crate::kernels::{Job, Place, floats, product_into};
 
 pub use config::{LoraConfig, Module};
 
@@ -170,7 +170,7 @@ impl Adapter {
             config,
             entries,
             paths,
-            factors: Tensor::from_data(TensorData::new(all, [count]), device),
+            factors: floats(all, [count], device),
         })
     }
 

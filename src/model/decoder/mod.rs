@@ -6,7 +6,7 @@
 mod backward;
 mod layer;
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor};
 
 use super::{Adapter, Cache, Config, Input, Model, ModelError, Rope, Weights};
 use crate::kernels::{self, Heads, Packing, Weight};
@@ -43,7 +43,7 @@ impl Decoder {
         let (query, kv) = (config.query_size(), config.kv_size());
         let vector = |values: Vec<f32>| {
             let count = values.len();
-            Tensor::<1>::from_data(TensorData::new(values, [count]), device)
+            kernels::floats(values, [count], device)
         };
         let norm_of = |name: &str, size: usize| -> Result<Vec<f32>, ModelError> {
             let mut values = weights.values(name, &[size])?;
@@ -167,10 +167,7 @@ impl Decoder {
                 cosines.chain(sines)
             })
             .collect();
-        Tensor::from_data(
-            TensorData::new(values, [positions, 2 * frequencies.len()]),
-            device,
-        )
+        kernels::floats(values, [positions, 2 * frequencies.len()], device)
     }
 
     /// The model's shape.

@@ -45,6 +45,9 @@ const SHAPES: Record<RunEvent["type"], Is> = {
   progress: shape({ stage: isStage, row: maybe(isRow), done: isNumber, total: isNumber, seconds_left: maybe(isNumber), overall: isNumber }),
   stage_finished: shape({ stage: isStage, row: maybe(isRow), seconds: isNumber }),
   principle: shape({ principle: isPrinciple }),
+  verdict: shape({
+    verdict: shape({ id: isText, reason: oneOf("kept", "no_gain", "redundant", "no_room"), votes: isNumber, gain: isNumber }),
+  }),
   instance: shape({
     row: isRow,
     index: isNumber,

@@ -1,5 +1,5 @@
 /** The principles, by level. */
-import type { Principle } from "../events";
+import type { Principle, Verdict } from "../events";
 import type { State } from "../state";
 import { plural } from "../words";
 import { byId, emptyHint, make } from "./dom";
@@ -15,6 +15,8 @@ export class PrinciplesPlace {
   private lists = new Map<Principle["level"], HTMLUListElement>();
   private run = -1;
   private drawn = 0;
+  private items = new Map<string, HTMLElement>();
+  private judged = 0;
 
   /** Shows one level alone; all of them for "". */
   showLevel(level: string): void {
@@ -25,6 +27,8 @@ export class PrinciplesPlace {
     if (run.run !== this.run) {
       this.run = run.run;
       this.drawn = 0;
+      this.judged = 0;
+      this.items.clear();
       this.lists.clear();
       this.box.replaceChildren(emptyHint("They appear here as soon as a run begins."));
     }
@@ -32,9 +36,17 @@ export class PrinciplesPlace {
       this.box.replaceChildren(...LEVELS.map((level) => this.level(level)));
     }
     for (const principle of run.principles.slice(this.drawn)) {
-      this.lists.get(principle.level)?.append(item(principle));
+      const line = item(principle);
+      this.items.set(principle.id, line);
+      this.lists.get(principle.level)?.append(line);
     }
     this.drawn = run.principles.length;
+    if (run.verdicts.size !== this.judged) {
+      this.judged = run.verdicts.size;
+      for (const verdict of run.verdicts.values()) {
+        judge(this.items.get(verdict.id), verdict);
+      }
+    }
   }
 
   private level({ level, title, about }: (typeof LEVELS)[number]): HTMLElement {
@@ -42,6 +54,22 @@ export class PrinciplesPlace {
     this.lists.set(level, list);
     return make("section", { "data-level": level }, make("h3", {}, title, make("small", {}, about)), list);
   }
+}
+
+const REASONS: Record<Verdict["reason"], string> = {
+  kept: "used",
+  no_gain: "left out: the seeds are no likelier with it",
+  redundant: "left out: those before it say as much",
+  no_room: "left out: no room",
+};
+
+/** Writes the seeds' verdict behind a principle. */
+function judge(line: HTMLElement | undefined, { reason, votes }: Verdict): void {
+  if (line === undefined || line.dataset["verdict"] !== undefined) {
+    return;
+  }
+  line.dataset["verdict"] = reason;
+  line.append(make("small", {}, `${plural(votes, "seed")} ${votes === 1 ? "votes" : "vote"} for it; ${REASONS[reason]}`));
 }
 
 function item(principle: Principle): HTMLElement {
