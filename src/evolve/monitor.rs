@@ -183,7 +183,7 @@ impl<'a> Monitor<'a> {
         Ok(())
     }
 
-    /// Waits for work on the device, or for the wish to stop.
+    /// Waits for work that may be given up half-way, as an answer from a network, or for the wish to stop.
     ///
     /// # Errors
     ///
@@ -193,6 +193,20 @@ impl<'a> Monitor<'a> {
         work: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
         self.cancel.race(work).await
+    }
+
+    /// Waits for work of the device to its end, and then says if the run is to stop. A reading that is given up half-way
+    /// would leave the device's queue waiting for somebody to fetch it, and the next run with it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Cancelled`], or the work's own.
+    pub async fn whole<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let done = work.await?;
+        match self.cancel.is_cancelled() {
+            true => Err(Error::Cancelled),
+            false => Ok(done),
+        }
     }
 
     /// The current stage is over.

@@ -212,7 +212,7 @@ pub(super) async fn select(
         }
         let mut gains = vec![0.0f32; voters.len()];
         let found = monitor
-            .race(reference_logps(bench.model, Some(student), &pairs))
+            .whole(reference_logps(bench.model, Some(student), &pairs))
             .await?;
         for (place, logps) in places.into_iter().zip(found) {
             gains[place] = (logps.chosen - logps.rejected) as f32;

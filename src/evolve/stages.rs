@@ -183,7 +183,7 @@ impl<'a> Bench<'a> {
                 batches = one_pass(groups, self.settings.batch, &mut rng);
             }
             let batch = batches.pop().ok_or(TrainError::Empty)?;
-            let metrics = monitor.race(trainer.step(&batch)).await?;
+            let metrics = monitor.whole(trainer.step(&batch)).await?;
             monitor.send(&Event::TrainStep {
                 row: place.1,
                 step: step + 1,
@@ -228,9 +228,9 @@ impl<'a> Bench<'a> {
         for (step, batch) in order.chunks(settings.batch).enumerate() {
             let batch: Vec<Pair> = batch.iter().map(|pair| (*pair).clone()).collect();
             let references = monitor
-                .race(reference_logps(self.model, Some(&start), &batch))
+                .whole(reference_logps(self.model, Some(&start), &batch))
                 .await?;
-            let done = monitor.race(trainer.step(&batch, &references)).await?;
+            let done = monitor.whole(trainer.step(&batch, &references)).await?;
             monitor.send(&Event::DpoStep {
                 row: Some(row),
                 step: step + 1,
@@ -266,7 +266,7 @@ impl<'a> Bench<'a> {
     ) -> Result<Vec<Text>, Error> {
         let mut batch = Batch::start(self.model, adapter, prompts, limit, sampling, seed)?;
         while !batch.is_done() {
-            monitor.race(batch.step()).await?;
+            monitor.whole(batch.step()).await?;
             monitor.breathe().await?;
         }
         self.spend(
@@ -309,7 +309,7 @@ impl<'a> Bench<'a> {
                 .map(|text| prompts::classify(&self.model.vocabulary, self.task, text))
                 .collect::<Result<Vec<_>, _>>()?;
             self.spend(prompts.iter().map(Vec::len).sum(), 0);
-            scores.extend(monitor.race(scorer.score(&prompts, &self.answers)).await?);
+            scores.extend(monitor.whole(scorer.score(&prompts, &self.answers)).await?);
             monitor.breathe().await?;
         }
         Ok(scores)
@@ -336,7 +336,7 @@ impl<'a> Bench<'a> {
                 .iter()
                 .map(|row| prompts::classify(&self.model.vocabulary, self.task, &rows[*row].text))
                 .collect::<Result<Vec<_>, _>>()?;
-            let scores = monitor.race(scorer.score(&prompts, &self.answers)).await?;
+            let scores = monitor.whole(scorer.score(&prompts, &self.answers)).await?;
             for (row, scores) in batch.iter().zip(&scores) {
                 predicted[*row] = best(scores);
                 let share = likelihood(scores, rows[*row].label) / MOST;
