@@ -36,6 +36,7 @@ impl Packing {
     }
 
     /// Words of scales for a row of this many values.
+    #[cfg(any(feature = "cpu", test))]
     pub(super) fn scales_per_row(self, columns: usize) -> usize {
         match self {
             Self::F16 => 0,
@@ -87,6 +88,7 @@ impl Packing {
     }
 
     /// Unpacks a row of `out.len()` values.
+    #[cfg(any(feature = "cpu", test))]
     pub(super) fn unpack(self, words: &[i32], scales: &[i32], out: &mut [f32]) {
         match self {
             Self::F16 => {
@@ -133,6 +135,7 @@ fn half_pair(low: f16, high: f16) -> u32 {
     u32::from(low.to_bits()) | u32::from(high.to_bits()) << 16
 }
 
+#[cfg(any(feature = "cpu", test))]
 fn halves(word: u32) -> (f32, f32) {
     (
         f16::from_bits(word as u16).to_f32(),

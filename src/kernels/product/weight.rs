@@ -14,7 +14,7 @@ pub struct Weight {
     values: Box<Values>,
 }
 
-#[expect(
+#[allow(
     clippy::large_enum_variant,
     reason = "a handful for each layer, and each in a box of its own"
 )]

@@ -60,6 +60,7 @@ const ALL: u32 = u32::MAX;
 /// Steps of depth in which a probability halves, as bits: 2²⁶.
 const STEP_BITS: u32 = 26;
 /// The largest f32 below 32 halvings; from here on a token is never drawn.
+#[cfg(any(feature = "cpu", test))]
 const DEEPEST: f32 = 2_147_483_520.0;
 
 impl Plan {
