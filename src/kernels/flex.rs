@@ -45,18 +45,17 @@ pub(super) fn integers(tensor: &FlexTensor) -> Cow<'_, [i32]> {
     }
 }
 
+/// The tensor with its values one after the other and nothing around them, ready to be written in place; they are copied
+/// where they lie otherwise. The old handle goes here, or the values would count as shared when they are written.
+pub(super) fn whole(tensor: FlexTensor) -> FlexTensor {
+    tensor.to_contiguous()
+}
+
 /// The values in row-major order, to be changed where they lie. They are copied first if they lie otherwise or
 /// somebody else holds the tensor too.
 pub(super) fn in_place(tensor: FlexTensor, change: impl FnOnce(&mut [f32])) -> FlexTensor {
-    // The old handle must go before the new one is written through, or the values count as shared.
-    let dense = tensor.to_contiguous();
-    drop(tensor);
-    let mut tensor = dense;
-    let layout = tensor.layout();
-    let (start, count) = (layout.start_offset(), layout.num_elements());
-    if let Some(values) = tensor.storage_mut::<f32>().get_mut(start..start + count) {
-        change(values);
-    }
+    let mut tensor = whole(tensor);
+    change(tensor.storage_mut::<f32>());
     tensor
 }
 

@@ -3,17 +3,12 @@
 use burn::backend::Flex;
 
 use super::{AdamWOps, AdamWStep};
-use crate::kernels::flex::{FlexTensor, floats, tensor};
+use crate::kernels::flex::{FlexTensor, floats, tensor, whole};
 
 /// Running sums side by side, so that the loop need not wait for its last result.
 const LANES: usize = 8;
 /// Values added up in f32 before the sum goes on in f64.
 const RUN: usize = 4096;
-
-/// The tensor with its values one after the other and nothing around them, ready to be written in place.
-fn whole(tensor: FlexTensor) -> FlexTensor {
-    tensor.to_contiguous()
-}
 
 fn run(values: &[f32]) -> f32 {
     let mut sums = [0.0; LANES];

@@ -3,7 +3,7 @@
 use burn::backend::Flex;
 
 use super::AnswerOps;
-use crate::kernels::flex::{FlexTensor, floats, for_rows, integers, tensor};
+use crate::kernels::flex::{FlexTensor, floats, for_rows, integers, tensor, whole};
 
 /// Running sums and maxima side by side, so that a loop need not wait for its last result.
 const LANES: usize = 8;
@@ -71,11 +71,6 @@ fn column(target: i32, first: usize, columns: usize) -> Option<usize> {
         .ok()?
         .checked_sub(first)
         .filter(|column| *column < columns)
-}
-
-/// The tensor with the values of its rows one after the other and nothing around them, ready to be written in place.
-fn whole(tensor: FlexTensor) -> FlexTensor {
-    tensor.to_contiguous()
 }
 
 impl AnswerOps for Flex {

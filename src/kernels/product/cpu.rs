@@ -3,7 +3,7 @@
 use burn::backend::Flex;
 
 use super::{Job, Packing, Place, ProductOps};
-use crate::kernels::flex::{FlexTensor, floats, integers, tensor};
+use crate::kernels::flex::{FlexTensor, floats, integers, tensor, whole};
 
 /// Rows of a packed weight that are unpacked at once: with rows of 2,048 values this stays in a core's own cache.
 const ROWS: usize = 32;
@@ -54,18 +54,9 @@ fn multiply(lhs: &[f32], rhs: &[f32], out: &mut [f32], job: &Job) {
     }
 }
 
-/// The values of `out` in place, copied first where they do not lie in order or are shared.
-fn dense(out: FlexTensor) -> FlexTensor {
-    if out.is_contiguous() && out.layout().start_offset() == 0 {
-        out
-    } else {
-        out.to_contiguous()
-    }
-}
-
 impl ProductOps for Flex {
     fn product_into(lhs: FlexTensor, rhs: FlexTensor, out: FlexTensor, job: Job) -> FlexTensor {
-        let mut out = dense(out);
+        let mut out = whole(out);
         let (lhs, rhs) = (floats(&lhs), floats(&rhs));
         multiply(&lhs, &rhs, out.storage_mut::<f32>(), &job);
         out
@@ -79,7 +70,7 @@ impl ProductOps for Flex {
         job: Job,
         packing: Packing,
     ) -> FlexTensor {
-        let mut out = dense(out);
+        let mut out = whole(out);
         let (lhs, words, scales) = (floats(&lhs), integers(&words), integers(&scales));
         let turned = job.rhs.row == 1;
         // A weight's rows are what comes out when it is turned, and what is summed over when it is not.
