@@ -133,6 +133,65 @@ fn logits_with_an_adapter_differ_from_those_without() {
 
 /// A whole run, as short as it can be, twice: the report has every promised key, and the same seed gives the same.
 #[test]
+fn a_merged_model_scores_like_the_model_with_its_adapter_beside_it() {
+    let adapter = format!("{MODEL}/lora_sft20");
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let out = root.path().join("merged").display().to_string();
+    let merged = seedbed(&[
+        "merge",
+        "--model",
+        MODEL,
+        "--adapter",
+        &adapter,
+        "--out",
+        &out,
+    ]);
+    assert!(merged.status.success(), "{merged:?}");
+    let scores = |arguments: &[&str]| -> Vec<f64> {
+        let ask = ["logits", "--ids", "1,2,3,40", "--device", "cpu", "--json"];
+        let object = object(&seedbed(&[&ask, arguments].concat()));
+        let rows = object["logits"].as_array().expect("rows").iter();
+        rows.flat_map(|row| row.as_array().expect("a row"))
+            .map(|score| score.as_f64().expect("a number"))
+            .collect()
+    };
+    let beside = scores(&["--model", MODEL, "--adapter", &adapter]);
+    let alone = scores(&["--model", MODEL]);
+    let merged = scores(&["--model", &out]);
+    let apart = |a: &[f64], b: &[f64]| {
+        a.iter()
+            .zip(b)
+            .fold(0.0, |most: f64, (a, b)| most.max((a - b).abs()))
+    };
+    assert!(
+        apart(&merged, &beside) < 1e-3,
+        "{}",
+        apart(&merged, &beside)
+    );
+    assert!(
+        apart(&merged, &alone) > 0.1,
+        "the adapter changes something"
+    );
+}
+
+#[test]
+fn a_gguf_file_is_not_merged_into() {
+    let file = format!("{MODEL}/gguf");
+    refuses(
+        &[
+            "merge",
+            "--model",
+            &file,
+            "--adapter",
+            MODEL,
+            "--out",
+            "nowhere",
+        ],
+        &["hub's layout", "safetensors"],
+    );
+}
+
+#[test]
 fn a_run_reports_every_row_and_repeats_itself() {
     let root = tempfile::tempdir().expect("folder");
     let out = root.path().join("run");

@@ -34,6 +34,8 @@ enum Part {
     Generate(ask::Generate),
     /// Time a model: reading, decoding, writing instances, training.
     Bench(bench::Bench),
+    /// Add an adapter into a model's weights and write the whole as a model folder.
+    Merge(ask::Merge),
     /// Fetch a model from the hub and keep it on this machine.
     Pull(models::Pull),
     /// List the models kept on this machine, or delete one.
@@ -50,6 +52,7 @@ impl Command {
             Part::Logits(logits) => logits.run().await,
             Part::Generate(generate) => generate.run().await,
             Part::Bench(bench) => bench.run().await,
+            Part::Merge(merge) => merge.run(),
             Part::Pull(pull) => pull.run(),
             Part::Models(models) => models.run(),
         }

@@ -51,8 +51,12 @@ pub struct Batch<'a> {
     /// Slots of a lane.
     room: usize,
     limit: usize,
-    /// Tokens drawn and not yet read: whose they are, and the tokens on the device.
-    drawn: Vec<(Vec<usize>, Tensor<1, Int>)>,
+    /// Whose the tokens are that were drawn and not yet read, step by step.
+    drawn: Vec<Vec<usize>>,
+    /// These tokens, one step behind the other, with room for all that one reading brings.
+    unread: Option<Tensor<1, Int>>,
+    /// 0, 1, 2 … for every lane.
+    all: Tensor<1, Int>,
     /// The tokens drawn last, read or not: what the sequences go on from.
     last: Option<(Vec<usize>, Tensor<1, Int>)>,
     written: Vec<Written>,
@@ -122,6 +126,8 @@ impl<'a> Batch<'a> {
             room,
             limit,
             drawn: Vec::new(),
+            unread: None,
+            all: kernels::integers(&(0..lanes as u32).collect::<Vec<_>>(), decoder.device()),
             last: None,
             written: vec![unwritten; prompts.len()],
             done,
@@ -159,17 +165,21 @@ impl<'a> Batch<'a> {
             }
         }
         self.draw()?;
-        let every = if kernels::is_cpu(self.model.decoder.device()) {
-            1
-        } else {
-            STEPS
-        };
         let limit = self.limit;
         let going = |lane: &Option<Lane>| lane.is_some_and(|lane| lane.count < limit);
-        if self.drawn.len() >= every || !self.lanes.iter().any(going) {
+        if self.drawn.len() >= self.every() || !self.lanes.iter().any(going) {
             self.read().await?;
         }
         Ok(())
+    }
+
+    /// Steps from one reading to the next.
+    fn every(&self) -> usize {
+        if kernels::is_cpu(self.model.decoder.device()) {
+            1
+        } else {
+            STEPS
+        }
     }
 
     /// Waits until all that was drawn is there.
@@ -230,22 +240,22 @@ impl<'a> Batch<'a> {
             return Ok(());
         }
         let device = decoder.device();
-        let last = self
-            .last
-            .as_ref()
-            .filter(|_| !going.is_empty())
-            .map(|(owners, ids)| {
-                if going.len() == owners.len() {
-                    ids.clone()
-                } else {
-                    ids.clone().select(0, kernels::integers(&going, device))
+        let ids = match &self.last {
+            Some((before, ids)) if going.len() == before.len() && fresh_ids.is_empty() => {
+                ids.clone()
+            }
+            last => {
+                // Those that go on have their tokens on the device; they take the place of the zeros.
+                let mut begun = vec![0; going.len()];
+                begun.extend(fresh_ids);
+                let ids = kernels::integers(&begun, device);
+                match last {
+                    Some((_, last)) if !going.is_empty() => {
+                        kernels::pick_into(last.clone(), kernels::integers(&going, device), ids, 0)
+                    }
+                    _ => ids,
                 }
-            });
-        let fresh = (!fresh_ids.is_empty()).then(|| kernels::integers(&fresh_ids, device));
-        let ids = match (last, fresh) {
-            (Some(last), Some(fresh)) => Tensor::cat(vec![last, fresh], 0),
-            (Some(ids), None) | (None, Some(ids)) => ids,
-            (None, None) => return Ok(()),
+            }
         };
         let mut hidden = decoder.hidden_of(&ids, &input, self.adapter, Some(&mut self.cache))?;
         if rows.len() < input.len() {
@@ -259,20 +269,34 @@ impl<'a> Batch<'a> {
             None,
         );
         self.last = Some((owners.clone(), ids.clone()));
-        self.drawn.push((owners, ids));
+        self.keep(owners, ids);
         Ok(())
+    }
+
+    /// Puts what a step has drawn behind what waits to be read.
+    fn keep(&mut self, owners: Vec<usize>, ids: Tensor<1, Int>) {
+        let at = self.drawn.iter().map(Vec::len).sum();
+        self.unread = Some(match self.unread.take() {
+            None if self.every() == 1 => ids,
+            unread => {
+                let unread = unread.unwrap_or_else(|| {
+                    let room = self.every() * self.lanes.len();
+                    kernels::integers(&vec![0; room], self.model.decoder.device())
+                });
+                kernels::pick_into(ids, self.all.clone(), unread, at)
+            }
+        });
+        self.drawn.push(owners);
     }
 
     /// Reads what was drawn, and ends the sequences that have ended.
     async fn read(&mut self) -> Result<(), Error> {
-        if self.drawn.is_empty() {
+        let Some(unread) = self.unread.take() else {
             return Ok(());
-        }
-        let parts = self.drawn.iter().map(|(_, ids)| ids.clone()).collect();
-        let ids = kernels::read_integers(Tensor::cat(parts, 0)).await?;
-        let mut ids = ids.into_iter();
+        };
+        let mut ids = kernels::read_integers(unread).await?.into_iter();
         let end = self.model.vocabulary.end();
-        for (of, _) in self.drawn.drain(..) {
+        for of in self.drawn.drain(..) {
             for (prompt, id) in of.iter().zip(ids.by_ref()) {
                 if self.done[*prompt] {
                     continue;

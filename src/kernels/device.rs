@@ -197,16 +197,20 @@ async fn self_test(opened: &Opened) -> Result<(), DeviceError> {
     for (m, k, n) in [(5, 8, 12), (3, 7, 5)] {
         let (a, left) = matrix(m, k, 1);
         let (b, right) = matrix(k, n, 3);
+        // The same with each side lying the other way round in memory.
+        let turned = |values: &[f32], rows: usize, columns: usize| {
+            let turned = (0..rows * columns).map(|i| values[i % rows * columns + i / rows]);
+            floats(turned.collect(), [columns, rows], &opened.device)
+        };
         let expected: Vec<f32> = (0..m * n)
             .map(|i| (0..k).map(|j| a[i / n * k + j] * b[j * n + i % n]).sum())
             .collect();
         let found = read(super::product(left.clone(), right.clone())).await?;
-        // The same product with each side lying the other way round in memory.
         let job = Job::dense(m, k, n);
         let out = || Tensor::<2>::empty([m, n], &opened.device);
         let by_rows = read(super::product_into(
             left.clone(),
-            right.clone().transpose().mul_scalar(1.0),
+            turned(&b, k, n),
             out(),
             Job {
                 rhs: Place::rows(0, k).turned(),
@@ -215,7 +219,7 @@ async fn self_test(opened: &Opened) -> Result<(), DeviceError> {
         ))
         .await?;
         let by_columns = read(super::product_into(
-            left.transpose().mul_scalar(1.0),
+            turned(&a, m, k),
             right,
             out(),
             Job {
@@ -246,8 +250,7 @@ async fn self_test(opened: &Opened) -> Result<(), DeviceError> {
 /// [`DeviceError::Lost`] when the device does not give them.
 pub async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, DeviceError> {
     // Everything computed here is f32; burn's conversion between all types would add 300 kB to the module.
-    tensor
-        .into_data_async()
+    Dispatch::float_into_data(tensor.into_dispatch())
         .await
         .map_err(|error| DeviceError::Lost(error.to_string()))?
         .try_into_vec::<f32>()
@@ -275,8 +278,7 @@ pub fn integers(values: &[u32], device: &Device) -> Tensor<1, Int> {
 ///
 /// [`DeviceError::Lost`] when the device does not give them.
 pub async fn read_integers(tensor: Tensor<1, Int>) -> Result<Vec<u32>, DeviceError> {
-    let values = tensor
-        .into_data_async()
+    let values = Dispatch::int_into_data(tensor.into_dispatch())
         .await
         .map_err(|error| DeviceError::Lost(error.to_string()))?
         .try_into_vec::<i32>()

@@ -13,6 +13,14 @@ pub enum ModelError {
         /// The system's own words.
         cause: String,
     },
+    /// A file of a model could not be written.
+    #[error("{path}: cannot be written ({cause}); choose another folder or make room")]
+    NotWritten {
+        /// The file.
+        path: String,
+        /// The system's own words.
+        cause: String,
+    },
     /// `config.json` is broken or holds numbers that cannot be.
     #[error("config.json: {0}")]
     Config(String),

@@ -8,6 +8,7 @@ mod error;
 #[cfg(not(target_arch = "wasm32"))]
 mod folder;
 mod input;
+mod merge;
 mod source;
 mod tokenizer;
 mod weights;
@@ -17,7 +18,10 @@ pub use cache::Cache;
 pub use config::{Config, Family, Rope, RopeScaling};
 pub use decoder::{Decoder, Pass};
 pub use error::ModelError;
+#[cfg(not(target_arch = "wasm32"))]
+pub use folder::merge_folder;
 pub use input::{Input, NOTHING, Span, shared_prefix};
+pub use merge::merged;
 pub use source::{Listing, Memory, Remote, Repository, SourceError};
 pub use tokenizer::{Role, Turn, Vocabulary};
 pub use weights::{Blocks, Gguf, GgufError, Index, Kind, Weights};

@@ -6,6 +6,7 @@ use super::row::parts;
 use super::tuning::Tuning;
 use super::{Row, TrainError, TrainerConfig};
 use crate::Error;
+use crate::kernels::{self, Job, Place};
 use crate::model::{Adapter, Model};
 
 /// What one step did; TRL's names.
@@ -52,22 +53,30 @@ impl<'a> Trainer<'a> {
     ///
     /// [`TrainError::Empty`], [`TrainError::NoAnswer`], or [`Error::Model`] when a row does not fit the model.
     pub fn gradients(&self, rows: &[Row]) -> Result<(Tensor<1>, Tensor<1>), Error> {
+        if rows.is_empty() {
+            return Err(TrainError::Empty.into());
+        }
         let answers: usize = rows.iter().map(Row::answers).sum();
         let share = 1.0 / answers.max(1) as f32;
         let mut gradients = self.tuning.no_gradients();
-        let mut loss: Option<Tensor<1>> = None;
+        // One number, to which each part adds its share.
+        let device = self.tuning.model.decoder.device();
+        let mut loss = kernels::floats(vec![0.0], [1], device);
         for part in parts(rows, |row| row.ids.len()) {
             let pass = self.tuning.pass(&part.iter().collect::<Vec<_>>())?;
             let logps = pass.log_likelihood();
-            let weights = Tensor::full(logps.dims(), share, &logps.device());
-            let sum = logps.sum() * -share;
-            loss = Some(match loss {
-                Some(loss) => loss + sum,
-                None => sum,
-            });
+            let [count] = logps.dims();
+            let weights = kernels::floats(vec![share; count], [count], device);
+            let mean = Job {
+                rhs: Place::rows(0, 1),
+                alpha: -1.0,
+                add: true,
+                ..Job::dense(1, count, 1)
+            };
+            loss = kernels::product_into(weights.clone(), logps, loss, mean);
             gradients = pass.backward(&weights, gradients);
         }
-        Ok((loss.ok_or(TrainError::Empty)?, gradients))
+        Ok((loss, gradients))
     }
 
     /// One step on a batch of rows.

@@ -132,6 +132,18 @@ impl LoraConfig {
         }
     }
 
+    /// Reads `adapter_config.json`.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Adapter`] when it is broken, or of an adapter that is not supported.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, ModelError> {
+        let config: Self = serde_json::from_slice(bytes)
+            .map_err(|error| ModelError::Adapter(format!("adapter_config.json: {error}")))?;
+        config.check()?;
+        Ok(config)
+    }
+
     /// The modules named, in the order of a layer, without repeats.
     pub(super) fn check(&self) -> Result<Vec<Module>, ModelError> {
         let refuse = |why: String| Err(ModelError::Adapter(why));

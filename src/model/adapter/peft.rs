@@ -23,8 +23,7 @@ impl Adapter {
         model: &Config,
         device: &Device,
     ) -> Result<Self, ModelError> {
-        let config: LoraConfig = serde_json::from_slice(config)
-            .map_err(|error| ModelError::Adapter(format!("adapter_config.json: {error}")))?;
+        let config = LoraConfig::from_json(config)?;
         let weights = Weights::parse(weights)?;
         let adapter = Self::build(config, model, device, |name, shape| {
             weights.values(name, &shape)
