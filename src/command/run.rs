@@ -101,6 +101,12 @@ pub struct Run {
     /// all_seeds, static, evokd.
     #[arg(long, value_delimiter = ',', value_parser = row)]
     rows: Vec<RowName>,
+    /// Rows trained on at once, at most; with fewer, fewer are written and labelled at once too.
+    #[arg(long, value_name = "N", default_value_t = Settings::default().batch)]
+    batch: usize,
+    /// Rank of the adapter.
+    #[arg(long, value_name = "N", default_value_t = Settings::default().rank)]
+    rank: usize,
     /// Refuse a run that would take more of the device's memory than this, such as 800M or 4G.
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     memory: Option<u64>,
@@ -147,7 +153,12 @@ impl Run {
     pub async fn run(self) -> Result<(), Error> {
         let task = task::read_folder(&self.task)?;
         let usual = Settings::of(self.recipe);
+        let share = |count: usize| (count * self.batch).div_ceil(usual.batch);
         let settings = Settings {
+            batch: self.batch,
+            writers: share(usual.writers).min(usual.writers),
+            readers: share(usual.readers).min(usual.readers),
+            rank: self.rank,
             ablations: self.ablate.clone(),
             voter: self.voter,
             vote: self.vote,

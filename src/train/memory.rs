@@ -255,31 +255,19 @@ fn largest(
         let memory = Memory::of(config, packing, &load);
         refusal(config, packing, &load, &memory, limits).is_none()
     };
+    // Tried one by one: a shorter row may take more than a longer one, for of short ones all layers are kept.
     let ranks = std::iter::successors(Some(load.rank), |rank| (*rank > 1).then_some(rank / 2));
     for rank in ranks {
-        if fits(1, load.length, rank) {
-            let batch = most(1, load.batch, |batch| fits(batch, load.length, rank));
-            return Some((batch, load.length, rank));
-        }
-        if load.length > SHORTEST && fits(1, SHORTEST, rank) {
-            let length = most(SHORTEST, load.length, |length| fits(1, length, rank));
-            return Some((1, length, rank));
+        let batches = (1..=load.batch).rev().map(|batch| (batch, load.length));
+        let lengths = (SHORTEST..load.length).rev().map(|length| (1, length));
+        let found = batches
+            .chain(lengths)
+            .find(|(batch, length)| fits(*batch, *length, rank));
+        if let Some((batch, length)) = found {
+            return Some((batch, length, rank));
         }
     }
     None
-}
-
-/// The largest number that fits, of which the first is known to; every smaller one fits then too.
-fn most(mut fits: usize, mut last: usize, test: impl Fn(usize) -> bool) -> usize {
-    while fits < last {
-        let middle = fits + (last - fits).div_ceil(2);
-        if test(middle) {
-            fits = middle;
-        } else {
-            last = middle - 1;
-        }
-    }
-    fits
 }
 
 /// Tokens of a batch that are read in one go.
