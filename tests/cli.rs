@@ -229,6 +229,8 @@ fn a_run_reports_every_row_and_repeats_itself() {
     assert_eq!(first["device"], "cpu");
     assert_eq!(first["seed"], 3);
     assert_eq!(first["recipe"], "psi");
+    let memory = |part: &str| first["memory"][part].as_u64().expect("bytes");
+    assert!(memory("total") > memory("weights") + memory("adapter") && memory("weights") > 1 << 20);
     let teacher = &first["teacher"];
     assert_eq!(teacher["kind"], "offline");
     assert!(teacher["requests"] == 0 && teacher["bytes"] == 0);
@@ -446,6 +448,31 @@ fn a_teacher_may_not_be_reached_over_plain_http() {
         ],
         &["http://example.org/v1", "https"],
     );
+}
+
+#[test]
+fn a_run_that_does_not_fit_is_refused_with_what_would() {
+    let refused = |size: &str| {
+        let task = "www/tasks/snips_intent";
+        let output = seedbed(&[
+            "run", task, "--model", MODEL, "--device", "cpu", "--memory", size,
+        ]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        said
+    };
+    let nothing = refused("1M");
+    assert!(
+        nothing.contains("this device grants 1.0 MiB; no setting of this model fits"),
+        "{nothing}"
+    );
+    let less = refused("16M");
+    assert!(
+        less.contains("the largest that fits is a batch of"),
+        "{less}"
+    );
+    let output = seedbed(&["run", "www/tasks/snips_intent", "--memory", "much"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("such as 800M or 4G"));
 }
 
 #[test]

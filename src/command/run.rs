@@ -11,6 +11,7 @@ use seedbed::evolve::{
 use seedbed::privacy::{Epsilon, Ledger};
 use seedbed::store::Folder;
 use seedbed::task::{self, Metrics};
+use seedbed::train::Bytes;
 use serde_json::json;
 
 use super::{AdaptedArguments, ModelArguments, print};
@@ -100,6 +101,15 @@ pub struct Run {
     /// all_seeds, static, evokd.
     #[arg(long, value_delimiter = ',', value_parser = row)]
     rows: Vec<RowName>,
+    /// Rows trained on at once, at most; with fewer, fewer are written and labelled at once too.
+    #[arg(long, value_name = "N", default_value_t = Settings::default().batch)]
+    batch: usize,
+    /// Rank of the adapter.
+    #[arg(long, value_name = "N", default_value_t = Settings::default().rank)]
+    rank: usize,
+    /// Refuse a run that would take more of the device's memory than this, such as 800M or 4G.
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    memory: Option<u64>,
     /// Folder for the log, the principles, the instances, the adapter and the report.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -118,6 +128,21 @@ fn row(name: &str) -> Result<RowName, String> {
         })
 }
 
+/// Reads a size: bytes, or with K, M or G in steps of 1024.
+fn bytes(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let shift = match text[digits.len()..].to_ascii_uppercase().as_str() {
+        "" | "B" => 0,
+        "K" | "KB" | "KIB" => 10,
+        "M" | "MB" | "MIB" => 20,
+        "G" | "GB" | "GIB" => 30,
+        _ => 64,
+    };
+    (digits.parse::<u64>().ok())
+        .and_then(|number| number.checked_mul(1u64.checked_shl(shift)?))
+        .ok_or_else(|| "give a number of bytes, such as 800M or 4G".to_owned())
+}
+
 /// Reads one of a few words by the names that files use for them.
 fn named<T: serde::de::DeserializeOwned>(word: &str) -> Result<T, String> {
     serde_json::from_value(json!(word)).map_err(|error| error.to_string())
@@ -128,7 +153,12 @@ impl Run {
     pub async fn run(self) -> Result<(), Error> {
         let task = task::read_folder(&self.task)?;
         let usual = Settings::of(self.recipe);
+        let share = |count: usize| (count * self.batch).div_ceil(usual.batch);
         let settings = Settings {
+            batch: self.batch,
+            writers: share(usual.writers).min(usual.writers),
+            readers: share(usual.readers).min(usual.readers),
+            rank: self.rank,
             ablations: self.ablate.clone(),
             voter: self.voter,
             vote: self.vote,
@@ -160,7 +190,8 @@ impl Run {
             Some(path) => Some(Folder::create(path)?),
             None => None,
         };
-        let (model, opened) = self.model.open().await?;
+        let (model, mut opened) = self.model.open().await?;
+        opened.limits.budget = self.memory.or(opened.limits.budget);
         eprintln!("{} on {} ({})", task.name, model.name, opened.name);
 
         let mut shown = Shown::new();
@@ -197,7 +228,7 @@ impl Run {
             return Err(error.into());
         }
         if let Some(folder) = &folder {
-            keep(folder, &outcome).await?;
+            keep(folder, &outcome)?;
         }
         let report = result?;
         if self.json {
@@ -262,7 +293,7 @@ impl Run {
 }
 
 /// Writes what a run has made, however far it came.
-async fn keep(folder: &Folder, outcome: &Outcome) -> Result<(), Error> {
+fn keep(folder: &Folder, outcome: &Outcome) -> Result<(), Error> {
     if let Some(set) = &outcome.principles {
         let text = set
             .to_json()
@@ -278,10 +309,9 @@ async fn keep(folder: &Folder, outcome: &Outcome) -> Result<(), Error> {
         lines.push('\n');
     }
     folder.put("instances.jsonl", lines.as_bytes())?;
-    if let Some((_, adapter)) = &outcome.adapter {
-        let (config, weights) = adapter.to_peft().await?;
+    if let Some((config, weights)) = &outcome.peft {
         folder.put("adapter/adapter_config.json", config.as_bytes())?;
-        folder.put("adapter/adapter_model.safetensors", &weights)?;
+        folder.put("adapter/adapter_model.safetensors", weights)?;
     }
     if let Some(report) = &outcome.report {
         let text = serde_json::to_string_pretty(report).unwrap_or_default();
@@ -317,7 +347,18 @@ impl Shown {
 
     fn show(&mut self, event: &Event) {
         match event {
-            Event::RunStarted { warnings, .. } => {
+            Event::RunStarted {
+                warnings, memory, ..
+            } => {
+                let of = Bytes;
+                eprintln!(
+                    "memory: {} at most (weights {}, adapter and optimiser {}, activations {}, keys and values {})",
+                    of(memory.total),
+                    of(memory.weights),
+                    of(memory.adapter + memory.moments + memory.gradients),
+                    of(memory.activations + memory.layer_inputs + memory.workspace),
+                    of(memory.kv)
+                );
                 for warning in warnings {
                     self.keep(&format!("note: {warning}"));
                 }

@@ -9,6 +9,7 @@ use crate::curate::WeaknessCard;
 use crate::principle::{Principle, Verdict};
 use crate::privacy::Epsilon;
 use crate::task::Metrics;
+use crate::train::Memory;
 
 /// What a student was trained on: the rows that runs compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -150,6 +151,8 @@ pub enum Event {
         test: usize,
         /// What was mended or left out on the way in.
         warnings: Vec<String>,
+        /// Bytes it will take of the device, at most.
+        memory: Memory,
     },
     /// A stage begins.
     StageStarted {
@@ -475,4 +478,6 @@ pub struct Report {
     pub teacher: TeacherReport,
     /// Seconds of each stage, summed over rows.
     pub seconds: BTreeMap<String, f64>,
+    /// Bytes it was reckoned to take of the device, at most.
+    pub memory: Memory,
 }

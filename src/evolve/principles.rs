@@ -2,7 +2,9 @@
 
 use super::run::Run;
 use super::stages::Bench;
-use super::{Ablation, Event, Monitor, RowName, Settings, Stage, Teacher, TeacherReport, prompts};
+use super::{
+    Ablation, Event, Monitor, RowName, Settings, Stage, Teacher, TeacherReport, prompts, shapes,
+};
 use crate::Error;
 use crate::generate::Sampling;
 use crate::model::Adapter;
@@ -133,13 +135,13 @@ pub(super) async fn own(run: &mut Run<'_, '_>) -> Result<Option<PrincipleSet>, E
     };
     let seed = bench.settings.seed;
     let texts = bench
-        .texts(
+        .shaped(
             run.monitor,
             None,
             &prompts,
             RULES_TOKENS,
             sampling,
-            false,
+            &shapes::rules(),
             seed,
         )
         .await?;

@@ -6,7 +6,7 @@ use super::data::{limit_seeds, split};
 use super::stages::{Bench, count};
 use super::{
     Event, Instance, Monitor, Recipe, Report, RoundReport, RowName, Settings, Stage, TeacherReport,
-    evokd, lance, psi,
+    evokd, lance, memory, psi,
 };
 use crate::Error;
 use crate::curate::{Filter, Limits};
@@ -15,7 +15,7 @@ use crate::model::{Adapter, Model};
 use crate::principle::{self, PrincipleSet};
 use crate::privacy::{Epsilon, Ledger};
 use crate::task::{Example, Metrics, Task};
-use crate::train::Row;
+use crate::train::{Memory, Row};
 
 /// What a run leaves, as far as it came.
 #[derive(Default)]
@@ -30,6 +30,8 @@ pub struct Outcome {
     pub instances: Vec<Instance>,
     /// The adapter of the last row that was trained, and which row that was.
     pub adapter: Option<(RowName, Adapter)>,
+    /// The same as the two files of a PEFT directory, on the host: a device that is lost takes along what lies on it.
+    pub peft: Option<(String, Vec<u8>)>,
     /// The result, once the run is over.
     pub report: Option<Report>,
 }
@@ -51,6 +53,8 @@ pub(super) struct Run<'a, 'm> {
     pub steps: usize,
     /// Steps of the writer's warm-up.
     pub warm_steps: usize,
+    /// What it takes of the device.
+    memory: Memory,
 }
 
 /// Runs a recipe. What it has made is in `outcome` even when it ends with an error or is stopped.
@@ -81,8 +85,11 @@ pub async fn run(
     let steps = (settings.epochs * passes).div_ceil(settings.batch);
     let warm_steps = (3 * settings.epochs * task.seeds.len()).div_ceil(settings.batch);
 
+    let bench = Bench::new(model, task, settings)?;
+    let memory = memory::check(&bench, &test, opened.limits)?;
     let mut run = Run {
-        bench: Bench::new(model, task, settings)?,
+        bench,
+        memory,
         monitor,
         outcome,
         whole,
@@ -112,6 +119,7 @@ pub async fn run(
         seeds: task.seeds.len(),
         test: test.len(),
         warnings: task.warnings.clone(),
+        memory,
     });
     if run.wants(RowName::Untouched) {
         run.measure(RowName::Untouched, None).await?;
@@ -181,6 +189,7 @@ impl<'a> Run<'a, '_> {
     /// Measures a row on the test rows and keeps its adapter.
     pub async fn measure(&mut self, row: RowName, adapter: Option<&Adapter>) -> Result<(), Error> {
         if let Some(adapter) = adapter {
+            self.outcome.peft = Some(adapter.to_peft().await?);
             self.outcome.adapter = Some((row, adapter.clone()));
         }
         let confusion = self
@@ -278,6 +287,7 @@ impl<'a> Run<'a, '_> {
                 .collect(),
             teacher: self.teacher.clone(),
             seconds: self.monitor.seconds(),
+            memory: self.memory,
         };
         self.monitor.send(&Event::Finished {
             report: report.clone(),

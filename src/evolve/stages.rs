@@ -8,7 +8,7 @@ use crate::curate::review::{MOST, likelihood};
 use crate::evolve::{
     Event, Instance, InstanceCounts, Monitor, RowName, Settings, Stage, Tokens, prompts,
 };
-use crate::generate::{Answers, Batch, Finish, Sampling, Scorer};
+use crate::generate::{Answers, Batch, Constraint, Finish, Sampling, Scorer, Shape, Spelling};
 use crate::model::{Adapter, LoraConfig, Model};
 use crate::task::{Confusion, Example, Task};
 use crate::train::{
@@ -72,6 +72,11 @@ impl<'a> Bench<'a> {
     /// What writing, labelling and reviewing instances has cost so far.
     pub fn tokens(&self) -> Tokens {
         self.tokens.get()
+    }
+
+    /// Tokens of all labels as answers.
+    pub fn answer_tokens(&self) -> usize {
+        self.answers.total()
     }
 
     fn spend(&self, read: usize, written: usize) {
@@ -264,7 +269,39 @@ impl<'a> Bench<'a> {
         one_line: bool,
         seed: u64,
     ) -> Result<Vec<Text>, Error> {
-        let mut batch = Batch::start(self.model, adapter, prompts, limit, sampling, seed)?;
+        let batch = Batch::start(self.model, adapter, prompts, limit, sampling, seed)?;
+        self.written(monitor, batch, prompts, one_line).await
+    }
+
+    /// As [`Bench::texts`], each text being of a shape.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one stage; each says something else"
+    )]
+    pub async fn shaped(
+        &self,
+        monitor: &Monitor<'_>,
+        adapter: Option<&Adapter>,
+        prompts: &[Vec<u32>],
+        limit: usize,
+        sampling: Sampling,
+        shape: &Shape,
+        seed: u64,
+    ) -> Result<Vec<Text>, Error> {
+        let spelling = Rc::new(Spelling::new(&self.model.vocabulary));
+        let shape = [Constraint::new(spelling, shape)?];
+        let batch = Batch::start(self.model, adapter, prompts, limit, sampling, seed)?;
+        self.written(monitor, batch.held_to(&shape)?, prompts, false)
+            .await
+    }
+
+    async fn written(
+        &self,
+        monitor: &Monitor<'_>,
+        mut batch: Batch<'_>,
+        prompts: &[Vec<u32>],
+        one_line: bool,
+    ) -> Result<Vec<Text>, Error> {
         while !batch.is_done() {
             monitor.whole(batch.step()).await?;
             monitor.breathe().await?;

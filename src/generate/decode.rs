@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use burn::tensor::{Int, Tensor};
 
-use super::Sampling;
+use super::{Constraint, GenerateError, Sampling};
 use crate::Error;
 use crate::kernels;
 use crate::model::{Adapter, Cache, Input, Model, NOTHING, shared_prefix};
@@ -27,8 +27,6 @@ pub struct Written {
     pub finish: Finish,
 }
 
-/// Sequences decoded at once.
-const LANES: usize = 64;
 /// Steps from one reading of drawn tokens to the next on a GPU, where a reading waits for all work before it. What is
 /// drawn behind a sequence's end in between is thrown away.
 const STEPS: usize = 4;
@@ -61,6 +59,10 @@ pub struct Batch<'a> {
     last: Option<(Vec<usize>, Tensor<1, Int>)>,
     written: Vec<Written>,
     done: Vec<bool>,
+    /// What the texts are held to, one for all or one each; none where they are free.
+    constraints: &'a [Constraint],
+    /// How far each text has come in its shape.
+    states: Vec<u32>,
 }
 
 /// A sequence on its way.
@@ -74,6 +76,9 @@ struct Lane {
 }
 
 impl<'a> Batch<'a> {
+    /// Sequences decoded at once, at most.
+    pub const LANES: usize = 64;
+
     /// Takes the prompts and reads what they share.
     ///
     /// `limit` is the most new tokens for each; it is cut to what the model's context has room for.
@@ -93,7 +98,7 @@ impl<'a> Batch<'a> {
         let shared = shared_prefix(prompts);
         let longest = prompts.iter().map(Vec::len).max().unwrap_or(0);
         let limit = limit.min(decoder.context().saturating_sub(longest));
-        let lanes = prompts.len().min(LANES);
+        let lanes = prompts.len().min(Self::LANES);
         // The last token drawn is never read in.
         let room = longest - shared + limit;
         let mut cache = Cache::new(decoder.config(), shared + lanes * room, decoder.device());
@@ -131,7 +136,46 @@ impl<'a> Batch<'a> {
             last: None,
             written: vec![unwritten; prompts.len()],
             done,
+            constraints: &[],
+            states: vec![0; prompts.len()],
         })
+    }
+
+    /// Holds the texts to a shape: one for all, or one for each prompt. Whatever the sampling, every text is then whole
+    /// and of its shape, and has the finish [`Finish::Stop`].
+    ///
+    /// A shape is followed on the host, so that every step waits for the one before; without one a GPU works ahead.
+    ///
+    /// # Errors
+    ///
+    /// [`GenerateError::Count`] for another number of shapes, [`GenerateError::TooShort`] for a shape whose shortest
+    /// text is longer than the limit.
+    pub fn held_to(mut self, constraints: &'a [Constraint]) -> Result<Self, Error> {
+        if constraints.len() != 1 && constraints.len() != self.prompts.len() {
+            return Err(GenerateError::Count {
+                prompts: self.prompts.len(),
+                constraints: constraints.len(),
+            }
+            .into());
+        }
+        let least = constraints.iter().map(Constraint::least).max().unwrap_or(0);
+        if least > self.limit {
+            return Err(GenerateError::TooShort {
+                least,
+                limit: self.limit,
+            }
+            .into());
+        }
+        self.constraints = constraints;
+        Ok(self)
+    }
+
+    /// The shape of a prompt's text.
+    fn constraint(&self, prompt: usize) -> Option<&'a Constraint> {
+        match self.constraints {
+            [one] => Some(one),
+            all => all.get(prompt),
+        }
     }
 
     /// Whether every sequence has ended.
@@ -175,11 +219,9 @@ impl<'a> Batch<'a> {
 
     /// Steps from one reading to the next.
     fn every(&self) -> usize {
-        if kernels::is_cpu(self.model.decoder.device()) {
-            1
-        } else {
-            STEPS
-        }
+        let on_the_host =
+            !self.constraints.is_empty() || kernels::is_cpu(self.model.decoder.device());
+        if on_the_host { 1 } else { STEPS }
     }
 
     /// Waits until all that was drawn is there.
@@ -262,11 +304,12 @@ impl<'a> Batch<'a> {
             hidden = kernels::gather_rows(hidden, kernels::integers(&rows, device));
         }
         let scores = decoder.logits(hidden);
+        let allowed = self.masks(&owners);
         let ids = kernels::sample(
             scores,
             self.sampling,
             kernels::integers(&seeds, device),
-            None,
+            allowed,
         );
         self.last = Some((owners.clone(), ids.clone()));
         self.keep(owners, ids);
@@ -289,6 +332,25 @@ impl<'a> Batch<'a> {
         self.drawn.push(owners);
     }
 
+    /// What may be drawn for each of these prompts' texts.
+    fn masks(&self, owners: &[usize]) -> Option<Tensor<2, Int>> {
+        if self.constraints.is_empty() {
+            return None;
+        }
+        let decoder = &self.model.decoder;
+        let size = decoder.config().vocab_size;
+        let words = size.div_ceil(32);
+        let mut all = Vec::with_capacity(owners.len() * words);
+        for prompt in owners {
+            if let Some(constraint) = self.constraint(*prompt) {
+                let left = self.limit.saturating_sub(self.written[*prompt].ids.len());
+                all.extend_from_slice(&constraint.mask(self.states[*prompt], left, size));
+            }
+        }
+        let masks = kernels::integers(&all, decoder.device());
+        Some(masks.reshape([owners.len(), words]))
+    }
+
     /// Reads what was drawn, and ends the sequences that have ended.
     async fn read(&mut self) -> Result<(), Error> {
         let Some(unread) = self.unread.take() else {
@@ -296,18 +358,27 @@ impl<'a> Batch<'a> {
         };
         let mut ids = kernels::read_integers(unread).await?.into_iter();
         let end = self.model.vocabulary.end();
-        for of in self.drawn.drain(..) {
+        for of in std::mem::take(&mut self.drawn) {
             for (prompt, id) in of.iter().zip(ids.by_ref()) {
                 if self.done[*prompt] {
                     continue;
                 }
-                let written = &mut self.written[*prompt];
-                if Some(id) == end {
+                let constraint = self.constraint(*prompt);
+                let (written, state) = (&mut self.written[*prompt], &mut self.states[*prompt]);
+                if Some(id) == end && constraint.is_none_or(|shape| shape.is_whole(*state)) {
                     written.finish = Finish::Stop;
                     self.done[*prompt] = true;
-                } else {
-                    written.ids.push(id);
-                    self.done[*prompt] = written.ids.len() >= self.limit;
+                    continue;
+                }
+                written.ids.push(id);
+                let left = self.limit - written.ids.len();
+                self.done[*prompt] = left == 0;
+                if let Some(shape) = constraint {
+                    *state = shape.step(*state, id).ok_or(GenerateError::NotFinite)?;
+                    if shape.is_complete(*state, left) {
+                        written.finish = Finish::Stop;
+                        self.done[*prompt] = true;
+                    }
                 }
             }
         }

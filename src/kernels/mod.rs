@@ -30,7 +30,7 @@ pub use adamw::{AdamWStep, adamw, sum_squares};
 pub use answer::{absorb, chunk_state, log_likelihood, scores_gradient};
 pub use attention::{attention, attention_backward, with_seers};
 pub use device::{
-    Choice, DeviceError, Kind, Opened, floats, integers, is_cpu, open, read, read_integers,
+    Choice, DeviceError, Kind, Limits, Opened, floats, integers, is_cpu, open, read, read_integers,
 };
 pub use embedding::{embedding, gather_rows, scatter_rows};
 pub use heads::Heads;

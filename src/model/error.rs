@@ -77,6 +77,26 @@ pub enum ModelError {
     /// An adapter that does not fit the model.
     #[error("adapter: {0}")]
     Adapter(String),
+    /// An adapter whose tensors have another rank than its configuration.
+    #[error(
+        "adapter: tensor `{tensor}` is of rank {found} and adapter_config.json says r = {rank}; take both files from the same adapter"
+    )]
+    AdapterRank {
+        /// The tensor.
+        tensor: String,
+        /// Its rank.
+        found: usize,
+        /// That of the configuration.
+        rank: usize,
+    },
+    /// An adapter that was trained beside another model.
+    #[error("adapter: {what}; it was trained beside `{base}`, so load that model")]
+    AdapterBase {
+        /// The tensor that does not fit, and how.
+        what: String,
+        /// The base model the adapter names.
+        base: String,
+    },
     /// A token id the model does not have.
     #[error("token id {id} does not exist; the model's ids lie below {size}")]
     TokenId {

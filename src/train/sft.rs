@@ -97,3 +97,39 @@ impl<'a> Trainer<'a> {
         })
     }
 }
+
+#[cfg(all(test, feature = "desk"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::kernels::{self, Choice};
+    use crate::model::LoraConfig;
+    use crate::train::{AdamWConfig, Schedule};
+
+    #[test]
+    fn a_loss_that_is_no_number_leaves_the_adapter_as_it_was() {
+        let opened = pollster::block_on(kernels::open(Choice::Cpu)).unwrap();
+        let folder =
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tiny-llama-1m");
+        let model = Model::from_folder(&folder, &opened.device).unwrap();
+        let lora = LoraConfig::new(4, 8.0, None);
+        let adapter = Adapter::new(lora, model.decoder.config(), 1, &opened.device).unwrap();
+        // Far beyond what the scores can hold.
+        let huge = adapter.factors().clone().zeros_like() + 1e25;
+        let config = TrainerConfig {
+            schedule: Schedule::constant(1e-3),
+            optimiser: AdamWConfig::default(),
+        };
+        let mut trainer = Trainer::new(&model, adapter.with_factors(huge), config);
+        let rows = [Row::new(vec![5, 6, 7], &[8, 9])];
+        let error = pollster::block_on(trainer.step(&rows)).unwrap_err();
+        assert!(
+            matches!(&error, Error::Train(TrainError::Diverged(loss, 0)) if !loss.is_finite()),
+            "{error}"
+        );
+        assert_eq!(error.code(), "train");
+        assert!(error.to_string().contains("try a lower learning rate"));
+        let left = pollster::block_on(kernels::read(trainer.finish().factors().clone())).unwrap();
+        assert!(left.iter().all(|value| *value == 1e25));
+    }
+}

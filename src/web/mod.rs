@@ -349,12 +349,12 @@ impl Engine {
 
     /// `adapter_config.json` of the adapter trained last.
     pub async fn adapter_config(&self) -> Result<String, JsValue> {
-        Ok(self.peft().await?.0)
+        self.peft(|(config, _)| config.clone())
     }
 
     /// `adapter_model.safetensors` of the adapter trained last.
     pub async fn adapter_weights(&self) -> Result<Uint8Array, JsValue> {
-        Ok(Uint8Array::from(&self.peft().await?.1[..]))
+        self.peft(|(_, weights)| Uint8Array::from(&weights[..]))
     }
 
     /// The instances of the last run, refused ones too, one JSON object a line.
@@ -407,10 +407,9 @@ impl Engine {
         Ok(logits.into_iter().flatten().collect())
     }
 
-    async fn peft(&self) -> Result<(String, Vec<u8>), JsValue> {
-        let outcome = self.outcome.borrow().clone();
-        match &outcome.adapter {
-            Some((_, adapter)) => adapter.to_peft().await.map_err(|error| thrown(&error)),
+    fn peft<T>(&self, part: impl FnOnce(&(String, Vec<u8>)) -> T) -> Result<T, JsValue> {
+        match &self.outcome.borrow().peft {
+            Some(files) => Ok(part(files)),
             None => Err(thrown(&Error::Setting(
                 "nothing is trained yet; run a task first".into(),
             ))),

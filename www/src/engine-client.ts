@@ -10,6 +10,7 @@ export interface Listener {
   event(event: RunEvent): void;
   loading(done: number, total: number | null): void;
   notice(code: string, message: string): void;
+  lost(message: string): void;
 }
 
 /** A failed call: `code` for the page, `message` for the person. */
@@ -102,6 +103,8 @@ export class EngineClient {
         return this.listener.loading(message.done, message.total);
       case "notice":
         return this.listener.notice(message.code, message.message);
+      case "lost":
+        return this.listener.lost(message.message);
       case "answer":
         this.take(message.id)?.resolve(message.output);
         return;

@@ -112,4 +112,6 @@ export type Message =
   | { type: "failure"; id: number; failure: Failure }
   | { type: "loading"; part: string; done: number; total: number | null }
   | { type: "notice"; code: string; message: string }
+  /** The engine's device is gone, and no run was under way. */
+  | { type: "lost"; message: string }
   | { type: "event"; event: RunEvent };

@@ -24,6 +24,7 @@ export class Studio {
       event: (event) => store.update((state) => this.take(state, event)),
       loading: (done, total) => store.update(({ run }) => void (run.loading = { done, total })),
       notice: (code, message) => store.update(({ notices }) => void notices.push({ code, message })),
+      lost: (message) => void this.replace(message),
     });
   }
 
@@ -192,6 +193,16 @@ export class Studio {
     }
   }
 
+  /** The device was lost while nothing ran: another is opened, and that is said. */
+  private async replace(message: string): Promise<void> {
+    if (this.running !== null) {
+      // It began in this very moment; it will fail, and then the engine is replaced.
+      return;
+    }
+    this.store.update(({ notices }) => void notices.push({ code: "device", message: `${message} Another one is opened.` }));
+    await this.reopen();
+  }
+
   /** A worker that is deaf or has crashed is replaced; what the page has streamed stays. */
   private async reopen(): Promise<void> {
     // First of all: between the old worker and the new one there is nothing to play on.
@@ -203,8 +214,21 @@ export class Studio {
       const engine = await this.client.reopen();
       this.store.update((state) => void (state.engine = engine));
       await this.countKept();
+      await this.adapterOfStored();
     } catch (thrown) {
       this.store.update((state) => void (state.engineError = messageOf(thrown)));
+    }
+  }
+
+  /** The new engine has not the adapter of the run that is shown; the browser's storage has what was trained last. */
+  private async adapterOfStored(): Promise<void> {
+    const { run, opened } = this.store.state;
+    if (run.id === null || opened !== null) {
+      return;
+    }
+    const stored = await this.client.call("stored", { run: run.id }).catch(() => null);
+    if (stored !== null && stored.adapter !== null && this.running === null) {
+      this.store.update((state) => void (state.opened = { adapter: stored.adapter }));
     }
   }
 

@@ -145,6 +145,14 @@ impl LoraConfig {
     }
 
     /// The modules named, in the order of a layer, without repeats.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Adapter`] for settings that are not supported.
+    pub fn modules(&self) -> Result<Vec<Module>, ModelError> {
+        self.check()
+    }
+
     pub(super) fn check(&self) -> Result<Vec<Module>, ModelError> {
         let refuse = |why: String| Err(ModelError::Adapter(why));
         if self.peft_type != "LORA" {

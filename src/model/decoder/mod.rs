@@ -25,9 +25,13 @@ pub struct Decoder {
     /// For each of the configuration's ropes `[positions, head size]`: cosines, then sines.
     rotary: Vec<Tensor<2>>,
     device: Device,
+    packing: Option<Packing>,
 }
 
 impl Decoder {
+    /// The most positions there are tables for: those of 131,072 alone would take more memory than a small model.
+    pub const LONGEST: usize = 8192;
+
     /// Puts the weights of a checkpoint onto a device, the matrices packed where `packing` says so.
     ///
     /// # Errors
@@ -149,6 +153,7 @@ impl Decoder {
             head,
             rotary,
             device: device.clone(),
+            packing,
         })
     }
 
@@ -183,6 +188,11 @@ impl Decoder {
     /// Where the weights lie.
     pub fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// How the matrices are packed; as f32 where it is `None`.
+    pub fn packing(&self) -> Option<Packing> {
+        self.packing
     }
 
     /// The matrix of scores, `[vocabulary, hidden]`.
@@ -342,10 +352,9 @@ impl Decoder {
     }
 }
 
-/// What the model was made for, or less: the rotary tables of 131,072 positions alone would take more memory than a small model.
+/// What the model was made for, or less.
 fn context(config: &Config) -> usize {
-    const LONGEST: usize = 8192;
-    config.max_position_embeddings.min(LONGEST)
+    config.max_position_embeddings.min(Decoder::LONGEST)
 }
 
 impl Model {

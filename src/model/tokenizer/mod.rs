@@ -1,5 +1,6 @@
 //! Text to token ids and back, and the frame around turns of a conversation.
 
+mod bytes;
 mod frame;
 mod gguf;
 #[cfg(feature = "template")]

@@ -2,6 +2,7 @@
 import type { CallName, Calls, Message, Request } from "../protocol";
 import { openEngine } from "./device";
 import { CodedError, toFailure } from "./failure";
+import { watchDevices } from "./lost";
 import { fetchModel } from "./model";
 import { RunStore } from "./run-store";
 import { forgetRuns, keepEdits, keptRuns, storedRun } from "./stored-runs";
@@ -10,6 +11,11 @@ let engine: SeedbedEngine | null = null;
 let base = "";
 let loadedModel: string | null = null;
 let running: AbortController | null = null;
+/** Ends the run that is under way, whatever the engine does. */
+let giveUp: ((failure: CodedError) => void) | null = null;
+
+/** How long a run may take to notice by itself that its device is lost, and to hand over what it has. */
+const LOST_PATIENCE_MS = 3_000;
 
 type Handlers = { [K in CallName]: (input: Calls[K]["input"]) => Promise<Calls[K]["output"]> };
 
@@ -106,8 +112,9 @@ async function runAndKeep(
   options: Calls["run"]["input"]["options"],
   signal: AbortSignal,
 ): Promise<Calls["run"]["output"]> {
+  const given = new Promise<never>((_, reject) => (giveUp = reject));
   try {
-    const report = await theEngine().run(
+    const run = theEngine().run(
       files.task,
       files.seeds,
       files.test,
@@ -118,9 +125,11 @@ async function runAndKeep(
       },
       signal,
     );
+    const report = await Promise.race([run, given]);
     await store.save("report.json", JSON.stringify(report));
     return report;
   } finally {
+    giveUp = null;
     await keepResults(store);
     store.close();
   }
@@ -137,6 +146,17 @@ async function keepResults(store: RunStore): Promise<void> {
   }
 }
 
+/** Without its device the engine is of no more use; the page starts another. */
+function lost(reason: string): void {
+  const message = `The graphics device was lost (${reason}).`;
+  if (running === null) {
+    post({ type: "lost", message });
+    return;
+  }
+  const end = () => giveUp?.(new CodedError("device", `${message} What was made so far is kept; press Play to start again, or choose the CPU.`));
+  setTimeout(end, LOST_PATIENCE_MS);
+}
+
 function post(message: Message): void {
   self.postMessage(message);
 }
@@ -151,4 +171,5 @@ async function answer(request: Request): Promise<void> {
   }
 }
 
+watchDevices(lost);
 self.addEventListener("message", (message: MessageEvent<Request>) => void answer(message.data));
