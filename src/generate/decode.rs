@@ -21,7 +21,7 @@ pub enum Finish {
 /// What was written behind one prompt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Written {
-    /// The new tokens, the end marker left out.
+    /// The new tokens, the marker that ended them left out.
     pub ids: Vec<u32>,
     /// Why it ended.
     pub finish: Finish,
@@ -271,14 +271,14 @@ impl<'a> Batch<'a> {
         let parts = self.drawn.iter().map(|(_, ids)| ids.clone()).collect();
         let ids = kernels::read_integers(Tensor::cat(parts, 0)).await?;
         let mut ids = ids.into_iter();
-        let end = self.model.vocabulary.end();
+        let vocabulary = &self.model.vocabulary;
         for (of, _) in self.drawn.drain(..) {
             for (prompt, id) in of.iter().zip(ids.by_ref()) {
                 if self.done[*prompt] {
                     continue;
                 }
                 let written = &mut self.written[*prompt];
-                if Some(id) == end {
+                if vocabulary.is_end(id) {
                     written.finish = Finish::Stop;
                     self.done[*prompt] = true;
                 } else {

@@ -1,15 +1,51 @@
 //! Models on a disk: a folder in the hub's layout, or a GGUF file.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-use super::{Config, Index, Model, ModelError, Placement, Vocabulary, Weights};
+use super::{Model, ModelError, ModelFile, Placement};
 
-fn read(path: &Path) -> Result<Vec<u8>, ModelError> {
-    fs::read(path).map_err(|cause| ModelError::Missing {
-        path: path.display().to_string(),
-        cause: cause.to_string(),
-    })
+/// A file on a disk.
+#[derive(Debug)]
+struct DiskFile {
+    name: String,
+    size: u64,
+    file: File,
+}
+
+impl DiskFile {
+    fn open(path: &Path) -> Result<Self, ModelError> {
+        let failed = |cause: std::io::Error| ModelError::Missing {
+            path: path.display().to_string(),
+            cause: cause.to_string(),
+        };
+        let file = File::open(path).map_err(failed)?;
+        let size = file.metadata().map_err(failed)?.len();
+        let name = path.file_name().unwrap_or_default();
+        Ok(Self {
+            name: name.to_string_lossy().into_owned(),
+            size,
+            file,
+        })
+    }
+}
+
+impl ModelFile for DiskFile {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), String> {
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(offset))
+            .and_then(|_| file.read_exact(out))
+            .map_err(|cause| cause.to_string())
+    }
 }
 
 impl Model {
@@ -17,13 +53,12 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// As [`Model::from_folder`] and [`Model::from_gguf`].
+    /// As [`Model::from_folder`] and [`Model::read`].
     pub fn open(path: &Path, place: impl Into<Placement>) -> Result<Self, ModelError> {
         if path.is_dir() || !path.exists() {
             return Self::from_folder(path, place);
         }
-        let bytes = read(path)?;
-        Self::from_gguf(&name(path), &bytes, place)
+        Self::read(&name(path), &[&DiskFile::open(path)?], place)
     }
 
     /// Builds a model from a folder in the hub's layout: `config.json`, `tokenizer.json`, and `model.safetensors` or
@@ -31,54 +66,42 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// [`ModelError::Missing`] for a file that cannot be read, else as [`Model::from_files`].
+    /// [`ModelError::Missing`] for a file that cannot be read, else as [`Model::read`].
     pub fn from_folder(folder: &Path, place: impl Into<Placement>) -> Result<Self, ModelError> {
-        if let Some(file) = only_gguf(folder) {
-            return Self::from_gguf(&name(folder), &read(&file)?, place);
-        }
-        let mut config = Config::from_json(&read(&folder.join("config.json"))?)?;
-        let generation = folder.join("generation_config.json");
-        if generation.exists() {
-            config = config.with_generation(&read(&generation)?)?;
-        }
-        let mut vocabulary = Vocabulary::from_json(&read(&folder.join("tokenizer.json"))?)?;
-        let chats = folder.join("tokenizer_config.json");
-        if chats.exists() {
-            let template = fs::read_to_string(folder.join("chat_template.jinja")).ok();
-            vocabulary = vocabulary.with_tokenizer_config(&read(&chats)?, template.as_deref())?;
-        }
-        let single = folder.join("model.safetensors");
-        let list = folder.join("model.safetensors.index.json");
-        if single.exists() || !list.exists() {
-            let bytes = read(&single)?;
-            let weights = Weights::parse(&bytes)?;
-            return Self::assemble(&name(folder), config, vocabulary, &weights, place);
-        }
-        let index = Index::from_json(&read(&list)?)?;
+        let in_folder = |error: ModelError| match error {
+            ModelError::Missing { path, cause } if !path.contains(['/', '\\']) => {
+                ModelError::Missing {
+                    path: folder.join(path).display().to_string(),
+                    cause,
+                }
+            }
+            other => other,
+        };
         let mut files = Vec::new();
-        for file in index.files() {
-            files.push((file, read(&folder.join(file))?));
+        // A folder that is not there is one that lacks its first file.
+        let entries = fs::read_dir(folder).map_err(|cause| {
+            in_folder(ModelError::Missing {
+                path: "config.json".into(),
+                cause: cause.to_string(),
+            })
+        })?;
+        for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+            let of_a_model = path.extension().is_some_and(|kind| {
+                ["json", "jinja", "safetensors", "gguf"].contains(&kind.to_string_lossy().as_ref())
+            });
+            if of_a_model && path.is_file() {
+                files.push(DiskFile::open(&path)?);
+            }
         }
-        let files: Vec<(&str, &[u8])> = files
-            .iter()
-            .map(|(file, bytes)| (*file, &bytes[..]))
-            .collect();
-        let weights = Weights::sharded(&index, &files)?;
-        Self::assemble(&name(folder), config, vocabulary, &weights, place)
+        let files: Vec<&dyn ModelFile> = files.iter().map(|file| file as &dyn ModelFile).collect();
+        if files.is_empty() {
+            return Err(in_folder(ModelError::Missing {
+                path: "config.json".into(),
+                cause: "it is not there".into(),
+            }));
+        }
+        Self::read(&name(folder), &files, place).map_err(in_folder)
     }
-}
-
-/// The GGUF file of a folder that holds no model in the hub's layout, when there is just one.
-fn only_gguf(folder: &Path) -> Option<std::path::PathBuf> {
-    if folder.join("config.json").exists() {
-        return None;
-    }
-    let mut files = fs::read_dir(folder)
-        .ok()?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|kind| kind == "gguf"));
-    let first = files.next()?;
-    files.next().is_none().then_some(first)
 }
 
 /// What the user calls it: the last part of the path.
