@@ -50,7 +50,7 @@ pub struct Vocabulary {
     start: Option<u32>,
     end: Option<u32>,
     begin: Option<u32>,
-    /// All that ends what is generated, `end` among them.
+    /// What else ends a text, as the model's configuration says.
     ends: Vec<u32>,
     newline: Vec<u32>,
     /// The model's own frame, where it is another than the built-in one.

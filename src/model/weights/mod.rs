@@ -328,4 +328,79 @@ mod tests {
             .unwrap_err();
         assert_eq!(error, ModelError::NotFinite("a".into()));
     }
+
+    /// A file that says how much of it was asked for at once.
+    #[derive(Debug)]
+    struct Watched<'a> {
+        bytes: &'a [u8],
+        most: std::cell::Cell<usize>,
+    }
+
+    impl ModelFile for Watched<'_> {
+        fn name(&self) -> &str {
+            "model.safetensors"
+        }
+
+        fn size(&self) -> u64 {
+            self.bytes.len() as u64
+        }
+
+        fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), String> {
+            self.most.set(self.most.get().max(out.len()));
+            let from = offset as usize;
+            out.copy_from_slice(&self.bytes[from..from + out.len()]);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_large_tensor_comes_in_parts_that_together_are_the_whole() {
+        let (rows, columns) = (1500, 1024);
+        let data: Vec<u8> = (0..rows * columns)
+            .flat_map(|place| (place as f32).to_le_bytes())
+            .collect();
+        let header = format!(
+            r#"{{"a":{{"dtype":"F32","shape":[{rows},{columns}],"data_offsets":[0,{}]}}}}"#,
+            data.len()
+        );
+        let bytes = file(&header, &data);
+        let watched = Watched {
+            bytes: &bytes,
+            most: 0.into(),
+        };
+        let weights = Weights::read(&watched).unwrap();
+        let (mut parts, mut all) = (0, Vec::new());
+        weights
+            .each("a", &[rows, columns], &mut |values| {
+                parts += 1;
+                all.extend(values);
+            })
+            .unwrap();
+        assert!(parts > 1 && watched.most.get() <= 1 << 22);
+        assert_eq!(all, weights.values("a", &[rows, columns]).unwrap());
+        assert!(
+            all.iter()
+                .zip(0..)
+                .all(|(value, place)| *value == place as f32)
+        );
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_named_with_the_reason() {
+        #[derive(Debug)]
+        struct Gone;
+        impl ModelFile for Gone {
+            fn name(&self) -> &str {
+                "model.safetensors"
+            }
+            fn size(&self) -> u64 {
+                100
+            }
+            fn read(&self, _: u64, _: &mut [u8]) -> Result<(), String> {
+                Err("it was moved away".into())
+            }
+        }
+        let error = Weights::read(&Gone).unwrap_err().to_string();
+        assert!(error.contains("model.safetensors") && error.contains("moved away"));
+    }
 }
