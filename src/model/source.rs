@@ -1,5 +1,5 @@
 //! Where models come from: what a repository of the hub holds, which of its files are needed, and what it takes to run
-//! and to fine-tune them. It does no network and knows no disk; the desk and the tab share it.
+//! and to fine-tune them. It does no network and knows no disk. The page has its own twin of the lists, `www/src/models/hub.ts`.
 
 use serde::Deserialize;
 

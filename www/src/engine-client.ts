@@ -10,6 +10,8 @@ export interface Listener {
   event(event: RunEvent): void;
   loading(done: number, total: number | null): void;
   notice(code: string, message: string): void;
+  keeping(done: number, total: number): void;
+  asked(url: string): void;
 }
 
 /** A failed call: `code` for the page, `message` for the person. */
@@ -102,6 +104,10 @@ export class EngineClient {
         return this.listener.loading(message.done, message.total);
       case "notice":
         return this.listener.notice(message.code, message.message);
+      case "keeping":
+        return this.listener.keeping(message.done, message.total);
+      case "asked":
+        return this.listener.asked(message.url);
       case "answer":
         this.take(message.id)?.resolve(message.output);
         return;

@@ -96,10 +96,11 @@ fn what_a_browser_build_writes_is_what_transformers_writes() {
         bos: expected["special"]["bos_token"].as_str().map(str::to_owned),
         ..Special::default()
     };
-    for (name, source) in TEMPLATES {
+    // The variants for training mark what the model writes; they come with no model.
+    for (name, source) in &TEMPLATES[..5] {
         let source = source.replace("strftime_now(\"%d %b %Y\")", "\"26 Jul 2024\"");
         let known = known::Template::new(&source).unwrap();
-        for case in expected["templates"][name].as_array().unwrap() {
+        for case in expected["templates"][*name].as_array().unwrap() {
             let (turns, open) = (turns(&case["turns"]), case["open"].as_bool().unwrap());
             let rendered = known.render(&turns, open, &special).unwrap();
             assert_eq!(rendered.text, case["text"].as_str().unwrap(), "{name}");

@@ -69,10 +69,10 @@ impl<'a> Gguf<'a> {
             length = length.min(file.size());
             let head = Data::Filed(file).read(0, length as usize)?.into_owned();
             let short = matches!(Gguf::parse_head(&head, file), Err(GgufError::Head));
-            if !short || length == LONGEST_HEAD {
+            if !short || length >= LONGEST_HEAD {
                 return Ok(head);
             }
-            length = LONGEST_HEAD;
+            length *= 2;
         }
     }
 
