@@ -77,7 +77,7 @@ const CONTEXT: usize = 1024;
 #[derive(Serialize)]
 struct ModelInfo {
     name: String,
-    parameters: usize,
+    parameters: u64,
     layers: usize,
     hidden: usize,
     vocabulary: usize,
@@ -93,7 +93,7 @@ struct ModelInfo {
 #[derive(Serialize)]
 struct Described {
     family: &'static str,
-    parameters: usize,
+    parameters: u64,
     layers: usize,
     hidden: usize,
     vocabulary: usize,
