@@ -104,7 +104,7 @@ async function fakeHub(context: BrowserContext, config?: object): Promise<Hub> {
 test("a model out of files is described, copied, chosen, run, still there after a reload, and really deleted", async ({ page }) => {
   const { panel, studio } = await Panel.open(page, `&rows=seeds_only&${SHORT}`);
   await panel.choose(TINY.map(({ path }) => path));
-  await expect(panel.plan).toContainText("from your files");
+  await expect(panel.plan).toContainText("your files");
   await expect(panel.plan).toContainText("can run and fine-tune it");
   await page.getByRole("button", { name: "Copy and use" }).click();
   await expect(panel.rows).toHaveCount(2);

@@ -176,7 +176,7 @@ function memoryWords(models: ModelsState): string {
 function about(model: StoredModel): string {
   const where = model.where === "memory" ? "in memory until the page is closed" : `kept ${new Date(model.kept).toLocaleDateString()}`;
   const size = model.shape === null ? "" : `${parameters(model.shape.parameters)}, `;
-  return `${size}${bytes(bytesOf(model))}, ${origin(model.origin)}, ${where}`;
+  return `${size}${bytes(bytesOf(model))}, from ${origin(model.origin)}, ${where}`;
 }
 
 /** Each file with its hash, and who says so. */
@@ -186,7 +186,7 @@ function hashes(model: StoredModel): HTMLElement {
 }
 
 function origin(from: ModelOrigin): string {
-  return from.kind === "file" ? "from your files" : `from huggingface.co/${from.repository} at ${from.commit.slice(0, 12)}`;
+  return from.kind === "file" ? "your files" : `huggingface.co/${from.repository} at ${from.commit.slice(0, 12)}`;
 }
 
 function parameters(value: number): string {
