@@ -21,7 +21,7 @@ pub enum Finish {
 /// What was written behind one prompt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Written {
-    /// The new tokens, the end marker left out.
+    /// The new tokens, the marker that ended them left out.
     pub ids: Vec<u32>,
     /// Why it ended.
     pub finish: Finish,
@@ -357,7 +357,7 @@ impl<'a> Batch<'a> {
             return Ok(());
         };
         let mut ids = kernels::read_integers(unread).await?.into_iter();
-        let end = self.model.vocabulary.end();
+        let vocabulary = &self.model.vocabulary;
         for of in std::mem::take(&mut self.drawn) {
             for (prompt, id) in of.iter().zip(ids.by_ref()) {
                 if self.done[*prompt] {
@@ -365,7 +365,7 @@ impl<'a> Batch<'a> {
                 }
                 let constraint = self.constraint(*prompt);
                 let (written, state) = (&mut self.written[*prompt], &mut self.states[*prompt]);
-                if Some(id) == end && constraint.is_none_or(|shape| shape.is_whole(*state)) {
+                if vocabulary.is_end(id) && constraint.is_none_or(|shape| shape.is_whole(*state)) {
                     written.finish = Finish::Stop;
                     self.done[*prompt] = true;
                     continue;

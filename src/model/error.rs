@@ -21,6 +21,11 @@ pub enum ModelError {
         /// The system's own words.
         cause: String,
     },
+    /// Files that are no model.
+    #[error(
+        "{0}: this is no model; choose one .gguf file, or a folder with config.json, tokenizer.json and model.safetensors"
+    )]
+    NoModel(String),
     /// `config.json` is broken or holds numbers that cannot be.
     #[error("config.json: {0}")]
     Config(String),

@@ -4,6 +4,7 @@ mod bench;
 mod console;
 mod constructors;
 mod errors;
+mod model;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -19,7 +20,7 @@ use crate::evolve::{
     Voter,
 };
 use crate::kernels::{self, Choice, Opened};
-use crate::model::{Files, Model};
+use crate::model::Model;
 use crate::privacy::{Brief, Epsilon, Ledger, estimate_tokens};
 use crate::task::{self, Task};
 use errors::thrown;
@@ -90,17 +91,6 @@ impl RunOptions {
             ..Settings::of(self.recipe)
         }
     }
-}
-
-#[derive(Serialize)]
-struct ModelInfo {
-    name: String,
-    parameters: usize,
-    layers: usize,
-    hidden: usize,
-    vocabulary: usize,
-    context: usize,
-    bytes: usize,
 }
 
 #[derive(Serialize)]
@@ -188,36 +178,6 @@ impl Engine {
     #[wasm_bindgen(getter)]
     pub fn notice(&self) -> Option<String> {
         self.opened.notice.clone()
-    }
-
-    /// Loads a model from the bytes of its files; it replaces the one before.
-    pub async fn load_model(
-        &self,
-        name: String,
-        config: Vec<u8>,
-        tokenizer: Vec<u8>,
-        weights: Vec<u8>,
-    ) -> Result<JsValue, JsValue> {
-        let files = Files {
-            config: &config,
-            tokenizer: &tokenizer,
-            weights: &weights,
-        };
-        let model = Model::from_files(&name, &files, &self.opened.device)
-            .map_err(|error| thrown(&error.into()))?;
-        let shape = model.decoder.config();
-        let info = ModelInfo {
-            name,
-            parameters: shape.parameters(),
-            layers: shape.num_hidden_layers,
-            hidden: shape.hidden_size,
-            vocabulary: shape.vocab_size,
-            context: shape.max_position_embeddings,
-            bytes: weights.len(),
-        };
-        *self.model.borrow_mut() = Some(Rc::new(model));
-        *self.outcome.borrow_mut() = Rc::new(Outcome::default());
-        plain(&info)
     }
 
     /// Reads a task without running it.

@@ -11,6 +11,8 @@ export interface Listener {
   loading(done: number, total: number | null): void;
   notice(code: string, message: string): void;
   lost(message: string): void;
+  keeping(done: number, total: number): void;
+  asked(url: string): void;
 }
 
 /** A failed call: `code` for the page, `message` for the person. */
@@ -105,6 +107,10 @@ export class EngineClient {
         return this.listener.notice(message.code, message.message);
       case "lost":
         return this.listener.lost(message.message);
+      case "keeping":
+        return this.listener.keeping(message.done, message.total);
+      case "asked":
+        return this.listener.asked(message.url);
       case "answer":
         this.take(message.id)?.resolve(message.output);
         return;

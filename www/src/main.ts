@@ -6,6 +6,8 @@ import "./style/seeds.css";
 import "./style/result.css";
 import "./style/instances.css";
 import "./style/tour.css";
+import "./style/models.css";
+import { ModelShelf } from "./models/shelf";
 import type { SavedRun } from "./run-file/run-file";
 import { OWN_TASK, readSettings, writeSettings } from "./settings";
 import { Store } from "./state";
@@ -18,6 +20,7 @@ import { DiversityPlace } from "./ui/diversity";
 import { Header } from "./ui/header";
 import { InstancesPlace } from "./ui/instances";
 import { KeepPlace } from "./ui/keep";
+import { ModelsPlace } from "./ui/models";
 import { PrinciplesPlace } from "./ui/principles";
 import { ResultPlace } from "./ui/result";
 import { RunBar } from "./ui/run-bar";
@@ -34,6 +37,7 @@ const CHECK_AFTER_MS = 350;
 const store = new Store(readSettings(location.search, BUNDLED.map((task) => task.name)));
 const task = new TaskPlace({ chosen: choose, edited: checkSoon });
 const studio = new Studio(store, () => task.ownTask());
+const shelf = new ModelShelf(studio.client, store);
 const settings = new SettingsPlace(store.state.settings, (changed) => {
   const device = store.state.settings.device;
   apply(changed);
@@ -58,6 +62,7 @@ const places = [
   new Header(() => void studio.forget(null)),
   task,
   settings,
+  new ModelsPlace(shelf),
   runBar,
   principles,
   instances,
@@ -97,6 +102,7 @@ function choose(name: string): void {
 /** A reload brings back the run that was shown before it, if it was stored. */
 async function begin(): Promise<void> {
   await studio.open(store.state.settings.device);
+  await shelf.open();
   const before = remembered();
   const reloaded = performance.getEntriesByType("navigation").some((entry) => (entry as PerformanceNavigationTiming).type === "reload");
   if (reloaded && before !== null && store.state.run.phase === "idle" && store.state.kept?.runs.some((run) => run.id === before)) {

@@ -1,5 +1,6 @@
 /** The language of page and worker: one union for requests, one for messages. */
 import type { Report, RowName, RunEvent } from "./events";
+import type { Dtype, LookedUp, ModelPlan, Said, Shelf, StoredModel } from "./models/types";
 
 export type DeviceChoice = "auto" | "webgpu" | "cpu";
 
@@ -83,7 +84,7 @@ export interface StoredFiles {
 export interface Calls {
   open: { input: { base: string; device: DeviceChoice }; output: OpenedEngine };
   check: { input: { files: TaskFiles }; output: TaskSummary };
-  run: { input: { folder: string; settings: string; files: TaskFiles; options: RunOptions; model: string }; output: Report };
+  run: { input: { folder: string; settings: string; files: TaskFiles; options: RunOptions } & ChosenModel; output: Report };
   stop: { input: Record<never, never>; output: null };
   predict: { input: { text: string }; output: BeforeAfter };
   adapter: { input: Record<never, never>; output: AdapterFiles };
@@ -93,6 +94,22 @@ export interface Calls {
   keepEdits: { input: { run: string; edits: string }; output: null };
   /** Deletes one run, or all of them for `null`. */
   forget: { input: { run: string | null }; output: Kept };
+  shelf: { input: Record<never, never>; output: Shelf };
+  /** What the visitor's files are; nothing is copied yet. */
+  planOfFiles: { input: { files: File[] }; output: ModelPlan };
+  /** Asks the hub what a repository holds; `file` chooses among several GGUF files. */
+  lookUp: { input: { repository: string; file: string | null }; output: LookedUp };
+  /** Fetches or copies what was planned, or goes on with what was begun. */
+  keepModel: { input: { plan: string }; output: StoredModel };
+  stopKeeping: { input: Record<never, never>; output: null };
+  forgetModel: { input: { model: string }; output: Shelf };
+  say: { input: { text: string; limit: number } & ChosenModel; output: Said };
+}
+
+export interface ChosenModel {
+  /** The id of a kept model, or the name of a bundled one. */
+  model: string;
+  dtype: Dtype;
 }
 
 export type CallName = keyof Calls;
@@ -114,4 +131,8 @@ export type Message =
   | { type: "notice"; code: string; message: string }
   /** The engine's device is gone, and no run was under way. */
   | { type: "lost"; message: string }
+  /** A model on its way into the tab. */
+  | { type: "keeping"; done: number; total: number }
+  /** A request that has left the tab. */
+  | { type: "asked"; url: string }
   | { type: "event"; event: RunEvent };

@@ -1,5 +1,6 @@
 /** The page's one state, and who wants to know when it changed. */
 import type { AdapterFiles, Calls, OpenedEngine, TaskSummary } from "./protocol";
+import { emptyModels, type ModelsState } from "./models/state";
 import { emptyRun, type RunView } from "./run-view";
 import type { Settings } from "./settings";
 
@@ -18,6 +19,7 @@ export interface State {
   kept: Calls["kept"]["output"] | null;
   /** All that the page needs lies in this browser. */
   offline: boolean;
+  models: ModelsState;
 }
 
 /** Changes arrive by the hundred; the places are drawn again at most this often. */
@@ -41,6 +43,7 @@ export class Store {
       opened: null,
       kept: null,
       offline: false,
+      models: emptyModels(),
     };
   }
 

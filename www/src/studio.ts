@@ -1,6 +1,7 @@
 /** What the page does: opens the engine, checks the task, runs, stops. The places only show and ask. */
 import { EngineClient, EngineError } from "./engine-client";
 import type { RunEvent } from "./events";
+import { chosenModel } from "./models/state";
 import { keepForOffline } from "./offline";
 import type { DeviceChoice, OpenedEngine, TaskFiles } from "./protocol";
 import { type SavedRun, viewOf } from "./run-file/run-file";
@@ -8,7 +9,7 @@ import { emptyRun, take } from "./run-view";
 import { savedRunOf } from "./run-file/stored";
 import { OWN_TASK, toRunOptions, writeSettings } from "./settings";
 import type { State, Store } from "./state";
-import { fetchBundled, MODEL } from "./task/bundled";
+import { fetchBundled } from "./task/bundled";
 import { NO_SEEDS, ownFiles, type OwnTask, ownWords } from "./task/own";
 
 export class Studio {
@@ -25,6 +26,8 @@ export class Studio {
       loading: (done, total) => store.update(({ run }) => void (run.loading = { done, total })),
       notice: (code, message) => store.update(({ notices }) => void notices.push({ code, message })),
       lost: (message) => void this.replace(message),
+      keeping: (done, total) => store.update(({ models }) => void (models.progress = { done, total })),
+      asked: (url) => store.update(({ models }) => void models.asked.push({ url, when: new Date().toISOString() })),
     });
   }
 
@@ -169,7 +172,7 @@ export class Studio {
       return;
     }
     const { settings, run } = this.store.state;
-    const input = { folder: run.id ?? runId(), settings: writeSettings(settings), files, options: toRunOptions(settings), model: MODEL };
+    const input = { folder: run.id ?? runId(), settings: writeSettings(settings), files, options: toRunOptions(settings), ...chosenModel(this.store.state.models) };
     try {
       const report = await this.client.call("run", input);
       this.store.update((state) => {
@@ -255,7 +258,7 @@ function wasCancelled(thrown: unknown): boolean {
 
 /** After a trap the wasm memory cannot be trusted any more. */
 function isCrash(thrown: unknown): boolean {
-  return thrown instanceof EngineError && ["RuntimeError", "RangeError", "device"].includes(thrown.code);
+  return thrown instanceof EngineError && ["RuntimeError", "RangeError", "device", "memory"].includes(thrown.code);
 }
 
 function messageOf(thrown: unknown): string {

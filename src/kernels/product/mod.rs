@@ -15,7 +15,7 @@ use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::Tensor;
 
 pub use packing::Packing;
-pub use weight::Weight;
+pub use weight::{Weight, WeightRows};
 
 /// How a matrix lies in the values of a tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,7 @@ mod layer;
 use burn::tensor::{Device, Int, Tensor};
 
 use super::{Adapter, Cache, Config, Input, Model, ModelError, Rope, Weights};
-use crate::kernels::{self, Heads, Packing, Weight};
+use crate::kernels::{self, Heads, Packing, Weight, WeightRows};
 use layer::{Layer, Reading};
 
 pub use backward::Pass;
@@ -59,18 +59,12 @@ impl Decoder {
         let norm = |name: &str| Ok::<_, ModelError>(vector(norm_of(name, hidden)?));
         // Matrices of one input are joined: one product instead of several.
         let matrix = |names: &[(String, usize)], input: usize| -> Result<Weight, ModelError> {
-            let mut rows = 0;
-            let mut values = Vec::new();
+            let rows = names.iter().map(|(_, output)| output).sum();
+            let mut weight = WeightRows::new([rows, input], packing);
             for (name, output) in names {
-                let part = weights.values(name, &[*output, input])?;
-                if values.is_empty() {
-                    values = part;
-                } else {
-                    values.extend_from_slice(&part);
-                }
-                rows += output;
+                weights.each(name, &[*output, input], &mut |values| weight.push(values))?;
             }
-            Ok(Weight::new(values, [rows, input], packing, device))
+            Ok(weight.finish(device))
         };
 
         let mut layers = Vec::with_capacity(config.num_hidden_layers);

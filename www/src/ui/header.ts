@@ -37,7 +37,9 @@ export class Header {
     const takes = engine == null || memory == null ? "" : ` · up to ${bytes(memory.total)} for this run`;
     setText(this.device, (engine?.name ?? (state.engineError === null ? "Looking for a device …" : "No device")) + takes);
     this.chip.title = memory == null ? "" : memoryParts(memory);
-    setText(this.left, bytes(state.run.source !== "engine" ? 0 : (state.run.report?.teacher.bytes ?? 0)));
+    const asked = state.models.asked.length;
+    const hub = asked === 0 ? "" : ` and ${plural(asked, "request")} to the model hub`;
+    setText(this.left, bytes(state.run.source !== "engine" ? 0 : (state.run.report?.teacher.bytes ?? 0)) + hub);
     const messages = [engine?.notice ?? null, ...state.notices.map((notice) => notice.message)].filter((text) => text !== null);
     if (messages.join("\n") !== this.shown) {
       this.shown = messages.join("\n");

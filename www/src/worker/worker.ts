@@ -1,21 +1,32 @@
 /** The worker: owns the engine, so that the page never waits. It answers the requests of `protocol.ts`, and nothing else. */
-import type { CallName, Calls, Message, Request } from "../protocol";
+import { BUNDLED_MODEL } from "../models/bundled";
+import type { CallName, Calls, ChosenModel, Message, Request } from "../protocol";
 import { openEngine } from "./device";
 import { CodedError, toFailure } from "./failure";
 import { watchDevices } from "./lost";
 import { fetchModel } from "./model";
+import { Models } from "./models/models";
 import { RunStore } from "./run-store";
 import { forgetRuns, keepEdits, keptRuns, storedRun } from "./stored-runs";
 
 let engine: SeedbedEngine | null = null;
 let base = "";
 let loadedModel: string | null = null;
+/** Memory that the engine had taken when its model was loaded. */
+let heap = 0;
 let running: AbortController | null = null;
 /** Ends the run that is under way, whatever the engine does. */
 let giveUp: ((failure: CodedError) => void) | null = null;
 
 /** How long a run may take to notice by itself that its device is lost, and to hand over what it has. */
 const LOST_PATIENCE_MS = 3_000;
+
+const models = new Models({
+  asked: (url) => post({ type: "asked", url }),
+  progress: (done, total) => post({ type: "keeping", done, total }),
+  notice: say,
+  describe: (files) => theEngine().describe_model(files),
+});
 
 type Handlers = { [K in CallName]: (input: Calls[K]["input"]) => Promise<Calls[K]["output"]> };
 
@@ -36,14 +47,14 @@ const handlers: Handlers = {
     return theEngine().check_task(files.task, files.seeds, files.test);
   },
 
-  async run({ folder, settings, files, options, model }) {
+  async run({ folder, settings, files, options, model, dtype }) {
     if (running !== null) {
       throw new CodedError("busy", "A run is under way; stop it first.");
     }
     const abort = new AbortController();
     running = abort;
     try {
-      await loadModel(model, abort.signal);
+      await loadModel({ model, dtype }, abort.signal);
       return await runAndKeep(await RunStore.create(folder, settings, files, say), files, options, abort.signal);
     } finally {
       running = null;
@@ -81,6 +92,33 @@ const handlers: Handlers = {
   async forget({ run }) {
     return forgetRuns(run);
   },
+
+  shelf: () => models.shelf(),
+
+  async planOfFiles({ files }) {
+    return models.ofFiles(files);
+  },
+
+  lookUp: ({ repository, file }) => models.lookUp(repository, file),
+
+  keepModel: ({ plan }) => models.keep(plan),
+
+  async stopKeeping() {
+    models.stop();
+    return null;
+  },
+
+  async forgetModel({ model }) {
+    await models.forget(model);
+    return models.shelf();
+  },
+
+  async say({ text, limit, model, dtype }) {
+    await loadModel({ model, dtype }, new AbortController().signal);
+    const begin = performance.now();
+    const said = await theEngine().say(text, limit);
+    return { ...said, seconds: (performance.now() - begin) / 1000, heap };
+  },
 };
 
 function theEngine(): SeedbedEngine {
@@ -90,16 +128,26 @@ function theEngine(): SeedbedEngine {
   return engine;
 }
 
-async function loadModel(name: string, signal: AbortSignal): Promise<void> {
-  if (loadedModel === name) {
+async function loadModel({ model, dtype }: ChosenModel, signal: AbortSignal): Promise<void> {
+  const wanted = `${model} ${dtype}`;
+  if (loadedModel === wanted) {
     return;
   }
-  const files = await fetchModel(base, name, (part, done, total) => post({ type: "loading", part, done, total }));
+  const loading = (part: string, done: number, total: number | null) => post({ type: "loading", part, done, total });
+  const { name, files } = model === BUNDLED_MODEL ? { name: model, files: await fetchModel(base, model, loading) } : await models.open(model);
   if (signal.aborted) {
     throw new CodedError("cancelled", "Stopped before the run began.");
   }
-  await theEngine().load_model(name, files.config, files.tokenizer, files.weights);
-  loadedModel = name;
+  // From here on the engine has no model until it has this one.
+  loadedModel = null;
+  const info = await theEngine().open_model(name, files, dtype).catch((thrown: unknown) => {
+    throw thrown instanceof WebAssembly.RuntimeError ? new CodedError("memory", `There was not memory enough for ${name} as ${dtype}; choose fewer bits under Model, or a smaller model.`) : thrown;
+  });
+  loadedModel = wanted;
+  heap = info.heap;
+  if (info.unknown_frame) {
+    post({ type: "notice", code: "model", message: `The chat template of ${name} is not one that the page knows, so turns are put in a plain frame; the model may answer worse than it can.` });
+  }
 }
 
 function say(message: string): void {
