@@ -3,6 +3,7 @@
 mod ask;
 mod bench;
 mod brief;
+mod cost;
 mod models;
 mod run;
 
@@ -23,7 +24,7 @@ pub struct Command {
 #[derive(Debug, clap::Subcommand)]
 enum Part {
     /// Run a task end to end: principles, instances, fine-tuning, and the rows it is compared with.
-    Run(run::Run),
+    Run(Box<run::Run>),
     /// Measure a model, with an adapter or without, on a task's test rows.
     Eval(run::Eval),
     /// Print what a teacher would be sent, byte for byte, without sending it.

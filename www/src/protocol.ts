@@ -112,4 +112,6 @@ export type Message =
   | { type: "failure"; id: number; failure: Failure }
   | { type: "loading"; part: string; done: number; total: number | null }
   | { type: "notice"; code: string; message: string }
-  | { type: "event"; event: RunEvent };
+  | { type: "event"; event: RunEvent }
+  /** The engine wants to send `body` to `url`; the answer goes to the port. */
+  | { type: "knock"; url: string; body: string; port: MessagePort };
