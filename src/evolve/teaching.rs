@@ -132,7 +132,7 @@ pub(super) async fn again(
     let settings = run.settings();
     let set = match &settings.teacher {
         Teacher::Recorded(text) => recorded::later(text, run.task(), round)?,
-        Teacher::Api { .. } if settings.tell_weakness => {
+        Teacher::Api { .. } if settings.tell_weakness && settings.epsilon > Epsilon::ZERO => {
             let judged: Vec<Judged<'_>> = batch
                 .iter()
                 .zip(predicted)
@@ -146,14 +146,9 @@ pub(super) async fn again(
                 Some(brief) => brief.clone(),
                 None => Brief::of(run.whole),
             };
-            let told = match settings.epsilon {
-                Epsilon::ZERO => first,
-                epsilon => {
-                    let card = Card::draw(run.whole, &judged, epsilon, &mut OsEntropy::default())?;
-                    first.with_card(run.whole, &card)
-                }
-            };
-            match send(run, round, told).await {
+            let entropy = &mut OsEntropy::default();
+            let card = Card::draw(run.whole, &judged, settings.epsilon, entropy)?;
+            match send(run, round, first.with_card(run.whole, &card)).await {
                 Ok(set) => Some(set),
                 Err(Error::Cancelled) => return Err(Error::Cancelled),
                 Err(error) => {

@@ -1,7 +1,5 @@
 //! The teacher, as the page asks it: the brief is drawn and shown, and sent as it was shown.
 
-use std::borrow::Cow;
-
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
@@ -51,8 +49,8 @@ struct Told {
 
 #[derive(Serialize)]
 struct Refusal {
-    #[serde(flatten)]
-    told: Told,
+    message: String,
+    span: String,
     /// Whether the user may want it sent all the same.
     confirmable: bool,
 }
@@ -116,8 +114,11 @@ impl Engine {
                     }
                     _ => (String::new(), false),
                 };
-                let told = Told { message, span };
-                refusal = Some(Refusal { told, confirmable });
+                refusal = Some(Refusal {
+                    message,
+                    span,
+                    confirmable,
+                });
             }
         }
         let families = brief.sketch().map_or(&[][..], |sketch| &sketch.families);
@@ -131,7 +132,7 @@ impl Engine {
             total: ledger.total(),
             told: families
                 .iter()
-                .map(|family| (Cow::as_ref(&family.name), family.bins.len()))
+                .map(|family| (&*family.name, family.bins.len()))
                 .collect(),
             warnings,
             refusal,

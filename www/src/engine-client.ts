@@ -10,6 +10,11 @@ export interface Listener {
   event(event: RunEvent): void;
   loading(done: number, total: number | null): void;
   notice(code: string, message: string): void;
+  /** The engine wants something sent, and waits for the answer on the port. */
+  knock(url: string, body: string, port: MessagePort): void;
+  downloaded(url: string, bytes: number): void;
+  /** The worker was ended. */
+  ended(): void;
 }
 
 /** A failed call: `code` for the page, `message` for the person. */
@@ -81,7 +86,10 @@ export class EngineClient {
   }
 
   private end(failure: Failure): void {
-    this.worker?.terminate();
+    if (this.worker !== null) {
+      this.worker.terminate();
+      this.listener.ended();
+    }
     this.worker = null;
     this.failAll(failure);
   }
@@ -102,6 +110,10 @@ export class EngineClient {
         return this.listener.loading(message.done, message.total);
       case "notice":
         return this.listener.notice(message.code, message.message);
+      case "knock":
+        return this.listener.knock(message.url, message.body, message.port);
+      case "downloaded":
+        return this.listener.downloaded(message.url, message.bytes);
       case "answer":
         this.take(message.id)?.resolve(message.output);
         return;

@@ -1,4 +1,5 @@
 /** Puts the page together. */
+import "./boundary/narrow";
 import "./style/base.css";
 import "./style/layout.css";
 import "./style/places.css";
@@ -6,20 +7,26 @@ import "./style/seeds.css";
 import "./style/result.css";
 import "./style/instances.css";
 import "./style/tour.css";
+import "./style/boundary.css";
 import type { SavedRun } from "./run-file/run-file";
 import { OWN_TASK, readSettings, writeSettings } from "./settings";
 import { Store } from "./state";
 import { Studio } from "./studio";
 import { BUNDLED } from "./task/bundled";
 import { remember, remembered } from "./shown";
+import { BriefPlace } from "./ui/brief";
 import { ChangesPlace } from "./ui/changes";
 import { ConfusionPlace } from "./ui/confusion";
+import { CostPlace } from "./ui/cost";
 import { DiversityPlace } from "./ui/diversity";
 import { Header } from "./ui/header";
 import { InstancesPlace } from "./ui/instances";
 import { KeepPlace } from "./ui/keep";
+import { LedgerPlace } from "./ui/ledger";
+import { byId } from "./ui/dom";
 import { PrinciplesPlace } from "./ui/principles";
 import { ResultPlace } from "./ui/result";
+import { RulesPlace } from "./ui/rules";
 import { RunBar } from "./ui/run-bar";
 import { SettingsPlace } from "./ui/settings";
 import { StoredRunsPlace } from "./ui/stored-runs";
@@ -33,7 +40,7 @@ const CHECK_AFTER_MS = 350;
 
 const store = new Store(readSettings(location.search, BUNDLED.map((task) => task.name)));
 const task = new TaskPlace({ chosen: choose, edited: checkSoon });
-const studio = new Studio(store, () => task.ownTask());
+const studio = new Studio(store, () => task.ownTask(), byId("door", HTMLDivElement));
 const settings = new SettingsPlace(store.state.settings, (changed) => {
   const device = store.state.settings.device;
   apply(changed);
@@ -58,6 +65,10 @@ const places = [
   new Header(() => void studio.forget(null)),
   task,
   settings,
+  new BriefPlace(studio.teaching),
+  new RulesPlace(studio.teaching, store),
+  new LedgerPlace(),
+  new CostPlace(store),
   runBar,
   principles,
   instances,

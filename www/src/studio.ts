@@ -1,5 +1,7 @@
 /** What the page does: opens the engine, checks the task, runs, stops. The places only show and ask. */
 import { EngineClient, EngineError } from "./engine-client";
+import { Door } from "./boundary/door";
+import { Teaching } from "./boundary/teaching";
 import type { RunEvent } from "./events";
 import { keepForOffline } from "./offline";
 import type { DeviceChoice, OpenedEngine, TaskFiles } from "./protocol";
@@ -13,18 +15,24 @@ import { NO_SEEDS, ownFiles, type OwnTask, ownWords } from "./task/own";
 
 export class Studio {
   readonly client: EngineClient;
+  readonly teaching: Teaching;
   private running: Promise<unknown> | null = null;
   private checks = 0;
 
   constructor(
     private readonly store: Store,
     private readonly ownTask: () => OwnTask,
+    doorPlace: HTMLElement,
   ) {
     this.client = new EngineClient({
       event: (event) => store.update((state) => this.take(state, event)),
       loading: (done, total) => store.update(({ run }) => void (run.loading = { done, total })),
       notice: (code, message) => store.update(({ notices }) => void notices.push({ code, message })),
+      knock: (url, body, port) => void this.teaching.knocked(url, body, port),
+      downloaded: (url, bytes) => this.teaching.note({ type: "download", at: Date.now(), url, bytes }),
+      ended: () => this.teaching?.ended(),
     });
+    this.teaching = new Teaching(store, this.client, new Door(doorPlace), () => this.check());
   }
 
   private take(state: State, event: RunEvent): void {
@@ -142,6 +150,7 @@ export class Studio {
         state.opened = { adapter: saved.adapter };
         state.engineHasRun = false;
       });
+      this.teaching.open(saved.ledger, saved.principles);
     }
   }
 
@@ -168,8 +177,9 @@ export class Studio {
       return;
     }
     const { settings, run } = this.store.state;
-    const input = { folder: run.id ?? runId(), settings: writeSettings(settings), files, options: toRunOptions(settings), model: MODEL };
+    const input = { folder: run.id ?? runId(), settings: writeSettings(settings), files, options: { ...toRunOptions(settings), ...this.teaching.runOptions() }, model: MODEL };
     try {
+      await this.teaching.handOver();
       const report = await this.client.call("run", input);
       this.store.update((state) => {
         state.run.report = report;
@@ -190,6 +200,7 @@ export class Studio {
         await this.reopen();
       }
     }
+    await this.teaching.runEnded();
   }
 
   /** A worker that is deaf or has crashed is replaced; what the page has streamed stays. */

@@ -13,7 +13,7 @@ use crate::Error;
 
 #[wasm_bindgen]
 extern "C" {
-    /// Sends `body` to `url` by POST, as JSON. Rejects with an error whose name is `cors`, `declined` or `network`.
+    /// Sends `body` to `url` by POST, as JSON. Rejects with an error whose name is `cors`, `key`, `declined` or `network`.
     #[wasm_bindgen(catch, js_name = seedbedDoor)]
     async fn door(url: &str, body: &str) -> Result<JsValue, JsValue>;
 
@@ -71,6 +71,7 @@ fn trouble(thrown: JsValue, url: &str) -> Trouble {
             }
             .into(),
         ),
+        "key" => Trouble::Lasting(TeacherError::BadKey.into()),
         "declined" => Trouble::Lasting(Error::Cancelled),
         _ => Trouble::Passing(thrown.message().into()),
     }

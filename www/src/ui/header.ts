@@ -22,7 +22,7 @@ export class Header {
     const { engine } = state;
     this.chip.dataset.device = engine?.device ?? "none";
     setText(this.device, engine?.name ?? (state.engineError === null ? "Looking for a device …" : "No device"));
-    setText(this.left, bytes(state.run.source !== "engine" ? 0 : (state.run.report?.teacher.bytes ?? 0)));
+    setText(this.left, bytes(state.boundary.ledger.bytes_sent + state.boundary.underWay));
     const messages = [engine?.notice ?? null, ...state.notices.map((notice) => notice.message)].filter((text) => text !== null);
     if (messages.join("\n") !== this.shown) {
       this.shown = messages.join("\n");

@@ -1,6 +1,7 @@
 /** The worker: owns the engine, so that the page never waits. It answers the requests of `protocol.ts`, and nothing else. */
 import type { CallName, Calls, Message, Request } from "../protocol";
 import { openEngine } from "./device";
+import { installDoor } from "./door";
 import { CodedError, toFailure } from "./failure";
 import { fetchModel } from "./model";
 import { RunStore } from "./run-store";
@@ -10,6 +11,7 @@ let engine: SeedbedEngine | null = null;
 let base = "";
 let loadedModel: string | null = null;
 let running: AbortController | null = null;
+let asking: AbortController | null = null;
 
 type Handlers = { [K in CallName]: (input: Calls[K]["input"]) => Promise<Calls[K]["output"]> };
 
@@ -46,6 +48,40 @@ const handlers: Handlers = {
 
   async stop() {
     running?.abort();
+    return null;
+  },
+
+  async drawBrief({ files, options }) {
+    return theEngine().draw_brief(files.task, files.seeds, files.test, options);
+  },
+
+  async askTeacher({ files, options }) {
+    if (running !== null || asking !== null) {
+      throw new CodedError("busy", "A run or a question is under way; stop it first.");
+    }
+    asking = new AbortController();
+    try {
+      return await theEngine().ask_teacher(files.task, files.seeds, files.test, options, asking.signal);
+    } finally {
+      asking = null;
+    }
+  },
+
+  async stopAsking() {
+    asking?.abort();
+    return null;
+  },
+
+  async checkPrinciples({ files, text, options }) {
+    return theEngine().check_principles(files.task, files.seeds, files.test, text ?? undefined, options);
+  },
+
+  async ledger() {
+    return theEngine().ledger() ?? null;
+  },
+
+  async setLedger({ ledger }) {
+    theEngine().set_ledger(ledger);
     return null;
   },
 
@@ -89,6 +125,9 @@ async function loadModel(name: string, signal: AbortSignal): Promise<void> {
     return;
   }
   const files = await fetchModel(base, name, (part, done, total) => post({ type: "loading", part, done, total }));
+  for (const [file, bytes] of Object.entries({ "config.json": files.config, "tokenizer.json": files.tokenizer, "model.safetensors": files.weights })) {
+    post({ type: "downloaded", url: new URL(`models/${name}/${file}`, base).href, bytes: bytes.byteLength });
+  }
   if (signal.aborted) {
     throw new CodedError("cancelled", "Stopped before the run began.");
   }
@@ -130,6 +169,13 @@ async function runAndKeep(
 async function keepResults(store: RunStore): Promise<void> {
   try {
     await store.save("instances.jsonl", theEngine().instances());
+    const [ledger, answers] = [theEngine().ledger(), theEngine().answers()];
+    if (ledger !== undefined) {
+      await store.save("ledger.json", ledger);
+    }
+    if (answers !== undefined) {
+      await store.save("answers.json", answers);
+    }
     await store.save("adapter_config.json", await theEngine().adapter_config());
     await store.save("adapter_model.safetensors", await theEngine().adapter_weights());
   } catch {
@@ -151,4 +197,5 @@ async function answer(request: Request): Promise<void> {
   }
 }
 
+installDoor();
 self.addEventListener("message", (message: MessageEvent<Request>) => void answer(message.data));
