@@ -94,6 +94,7 @@ void begin();
 
 function choose(name: string): void {
   apply({ task: name });
+  studio.teaching.change({});
   store.update((state) => {
     state.summary = null;
     state.taskError = null;
@@ -153,6 +154,8 @@ let planned: ReturnType<typeof setTimeout> | undefined;
 
 function checkSoon(): void {
   clearTimeout(planned);
+  // A brief of other seeds than those that stand here now is no longer what would be sent.
+  studio.teaching.change({});
   store.update(() => undefined);
   planned = setTimeout(() => void studio.check(), CHECK_AFTER_MS);
 }
