@@ -18,6 +18,12 @@ async function showBrief(page: Page): Promise<void> {
   await expect(page.locator("#brief-text")).not.toBeEmpty();
 }
 
+/** By id: rules have buttons too, and some are named after a label with "Play" in it. */
+async function play(studio: Studio, phase = "finished"): Promise<void> {
+  await studio.page.locator("#play").click();
+  await studio.expectPhase(phase);
+}
+
 async function readAndSend(page: Page): Promise<void> {
   await page.getByLabel("I have read it").check();
   await send(page).click();
@@ -63,12 +69,40 @@ test("a brief is shown byte for byte, and goes only after it was read; the key s
   await expect(page.locator("#ledger-list [data-entry=sent] pre")).toHaveText(shown ?? "");
   await expect(page.locator("#bytes-left")).not.toHaveText("0 bytes");
   await expect(page.locator("#rules-tree .rule")).toHaveCount(2);
-  await studio.run();
+  await play(studio);
   await expect(page.locator("#principles-box li", { hasText: "forecast" })).toHaveCount(1);
   expect(server.asked).toHaveLength(1);
   await expect(page.locator("#cost-table tbody tr").last()).toContainText("all 14 seeds sent");
   expect(studio.errors).toEqual([]);
   await server.close();
+});
+
+test("a run that asks for itself waits until its brief was read, and its ledger is stored with it", async ({ page }) => {
+  const server = await teacher();
+  const studio = await Studio.open(page, `device=cpu&rows=psi&${SHORT}`);
+  await choose(page, server);
+  await play(studio, "running");
+  await expect(page.locator("#teacher-said")).toHaveText("A run wants to send this brief and waits for you.");
+  expect(server.asked).toEqual([]);
+  await page.locator("#stop").click();
+  await studio.expectPhase("stopped", 5000);
+  await expect(page.locator("#brief")).toBeHidden();
+  await play(studio, "running");
+  await expect(page.locator("#brief-text")).toContainText("Labels: ");
+  await readAndSend(page);
+  await studio.expectPhase("finished");
+  expect(server.asked).toHaveLength(1);
+  const text = await page.locator("#ledger-list [data-entry=sent] pre").textContent();
+  await page.reload();
+  await studio.expectPhase("finished");
+  await expect(page.locator("#ledger-list [data-entry=sent] pre")).toHaveText(text ?? "");
+  // The answer came back with the run, and plays again without its teacher.
+  await server.close();
+  await page.getByRole("radio", { name: "Offline" }).check();
+  await expect(page.locator("#rules-tree .rule")).toHaveCount(2);
+  await expect(page.locator("#play")).toBeEnabled();
+  await play(studio);
+  expect(studio.errors).toEqual([]);
 });
 
 test("the page with a brief on it has no barrier and is never wider than a small screen", async ({ page }) => {
@@ -98,11 +132,10 @@ test("principles can be edited, what changed is said, and an empty rule is refus
   await expect(rules).toHaveCount(count - 1);
   await expect(page.locator("#rules-changes [data-change=changed]")).toContainText("Write like a poet.");
   await expect(page.locator("#rules-changes [data-change=removed]")).toHaveCount(1);
-  await studio.run();
+  await play(studio);
   await expect(page.locator("#principles-box li", { hasText: "Write like a poet." })).toHaveCount(1);
   await rules.first().locator("textarea").fill(" ");
-  await studio.play.click();
-  await studio.expectPhase("failed");
+  await play(studio, "failed");
   await expect(page.locator("#run-error")).toContainText("its text is empty");
 });
 

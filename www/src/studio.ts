@@ -200,7 +200,8 @@ export class Studio {
         await this.reopen();
       }
     }
-    await this.teaching.runEnded();
+    // Nobody waits for this: after Stop the page can play again at once.
+    void this.teaching.runEnded();
   }
 
   /** A worker that is deaf or has crashed is replaced; what the page has streamed stays. */

@@ -38,7 +38,7 @@ export function doorPolicy(script: string, style: string): string {
     "default-src 'none'",
     `script-src '${script}'`,
     `style-src '${style}'`,
-    "connect-src https: http://127.0.0.1:* http://localhost:* http://[::1]:*",
+    "connect-src https: http://127.0.0.1:* http://localhost:*",
     "form-action 'none'",
     "base-uri 'none'",
   ].join("; ");

@@ -142,6 +142,8 @@ export class Teaching {
     const { ledger, epsilon, total } = this.state;
     const brief: Brief = { text, destination: url, body, tokens: Math.ceil(body.length / 4), epsilon, spent: ledger.spent, total, told: [], warnings: [], refusal: null };
     this.update({ teacher: "endpoint", brief, waiting: true, read: false });
+    // So that a key can be typed in meanwhile.
+    void this.door.open(url).catch(() => undefined);
   }
 
   /** A run is over: nobody waits for a brief any more. */
