@@ -3,6 +3,7 @@
 mod ask;
 mod bench;
 mod brief;
+mod cost;
 mod models;
 mod run;
 

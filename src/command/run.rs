@@ -5,15 +5,17 @@ use std::path::PathBuf;
 
 use seedbed::Error;
 use seedbed::evolve::{
-    self, Ablation, Cancel, Event, Judge, Monitor, Outcome, Recipe, RowName, Settings, Teacher,
-    VoteRule, Voter,
+    self, Ablation, Cancel, Event, Judge, Monitor, Outcome, Recipe, Report, RowName, Settings,
+    Teacher, VoteRule, Voter,
 };
+use seedbed::principle::recorded;
 use seedbed::privacy::{Epsilon, Ledger};
 use seedbed::store::Folder;
 use seedbed::task::{self, Metrics};
 use seedbed::train::Bytes;
 use serde_json::json;
 
+use super::cost::Cost;
 use super::{AdaptedArguments, ModelArguments, print};
 
 /// Run a task end to end: principles, instances, fine-tuning, and the rows it is compared with.
@@ -69,6 +71,19 @@ pub struct Run {
     /// How much the brief may tell a teacher of one seed: 0 tells nothing, 2 is usual, more is less private.
     #[arg(long, value_name = "E", default_value_t = Settings::default().epsilon, value_parser = super::brief::epsilon)]
     epsilon: Epsilon,
+    /// How much all rounds together may tell of one seed.
+    #[arg(long, value_name = "E", value_parser = super::brief::epsilon)]
+    epsilon_total: Option<Epsilon>,
+    /// evokd: from the second round on, also tell the teacher, with noise, what the student gets wrong.
+    #[arg(long)]
+    tell_weakness: bool,
+    /// Send the teacher so many of your seeds AS THEY STAND, as the published PSI does. No bound holds for them. Asks
+    /// first; off unless given.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = super::brief::shared)]
+    share_seeds: usize,
+    /// Do not ask before seeds are sent.
+    #[arg(long, requires = "share_seeds")]
+    yes: bool,
     /// Go on with the budget in the ledger.json of an earlier run on the same seeds.
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
@@ -172,6 +187,8 @@ impl Run {
             epsilon: self.epsilon,
             ledger: self.ledger()?,
             own_words_confirmed: self.confirm_own_words,
+            tell_weakness: self.tell_weakness,
+            share_seeds: self.share_seeds,
             instances: self.instances,
             rounds: self.rounds,
             seed: self.seed,
@@ -186,6 +203,7 @@ impl Run {
             ..usual
         };
         settings.check()?;
+        self.confirm_sharing(&settings.teacher)?;
         let mut folder = match &self.out {
             Some(path) => Some(Folder::create(path)?),
             None => None,
@@ -232,7 +250,16 @@ impl Run {
         }
         let report = result?;
         if self.json {
-            return print(&report);
+            return print(&Costed {
+                cost: Cost::of(&report, &task),
+                report: &report,
+            });
+        }
+        if report.teacher.shared_seeds > 0 {
+            println!(
+                "{} OF YOUR SEEDS WERE SENT TO THE TEACHER AS THEY STAND",
+                report.teacher.shared_seeds
+            );
         }
         for (row, metrics) in &report.rows {
             println!("{}", line(row.name(), metrics));
@@ -252,7 +279,47 @@ impl Run {
         })
     }
 
+    /// Sending seeds is the one thing that cannot be taken back, so it is asked for twice.
+    fn confirm_sharing(&self, teacher: &Teacher) -> Result<(), Error> {
+        let Teacher::Api { url, .. } = teacher else {
+            return match self.share_seeds {
+                0 => Ok(()),
+                _ => Err(Error::Setting(
+                    "--share-seeds needs an endpoint as --teacher; without one nothing is sent"
+                        .into(),
+                )),
+            };
+        };
+        if self.share_seeds == 0 || self.yes {
+            return Ok(());
+        }
+        eprint!(
+            "{} of your examples will be sent to {url} AS THEY STAND. No bound holds for them. Type yes to send them: ",
+            self.share_seeds
+        );
+        let mut said = String::new();
+        let heard = std::io::stdin().read_line(&mut said);
+        match heard.is_ok() && said.trim() == "yes" {
+            true => Ok(()),
+            false => Err(Error::Setting(
+                "no examples were sent, as you did not say yes; leave --share-seeds out, or add --yes".into(),
+            )),
+        }
+    }
+
     fn ledger(&self) -> Result<Option<Ledger>, Error> {
+        let ledger = self.ledger_file()?;
+        Ok(match self.epsilon_total {
+            None => ledger,
+            Some(total) => {
+                let mut ledger = ledger.unwrap_or_else(|| Ledger::new(total));
+                ledger.set_total(total);
+                Some(ledger)
+            }
+        })
+    }
+
+    fn ledger_file(&self) -> Result<Option<Ledger>, Error> {
         let Some(path) = &self.ledger else {
             return Ok(None);
         };
@@ -292,6 +359,14 @@ impl Run {
     }
 }
 
+/// A report with what it took.
+#[derive(serde::Serialize)]
+struct Costed<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    cost: Option<Cost>,
+}
+
 /// Writes what a run has made, however far it came.
 fn keep(folder: &Folder, outcome: &Outcome) -> Result<(), Error> {
     if let Some(set) = &outcome.principles {
@@ -299,6 +374,9 @@ fn keep(folder: &Folder, outcome: &Outcome) -> Result<(), Error> {
             .to_json()
             .map_err(|error| Error::Setting(error.to_string()))?;
         folder.put("principles.json", text.as_bytes())?;
+    }
+    if let Some(text) = recorded::write(&outcome.answers) {
+        folder.put("answers.json", text.as_bytes())?;
     }
     if let Some(ledger) = &outcome.ledger {
         folder.put("ledger.json", ledger.to_json().as_bytes())?;

@@ -447,6 +447,23 @@ pub struct TeacherReport {
     pub tokens_out: u64,
     /// What the briefs told of one seed.
     pub epsilon: Epsilon,
+    /// Seeds that were sent as they stand, which only the desk can do and only when told to.
+    pub shared_seeds: usize,
+}
+
+impl TeacherReport {
+    /// Nothing was asked yet of a teacher of this kind.
+    pub fn of(kind: &'static str) -> Self {
+        Self {
+            kind,
+            requests: 0,
+            bytes: 0,
+            tokens_in: 0,
+            tokens_out: 0,
+            epsilon: Epsilon::ZERO,
+            shared_seeds: 0,
+        }
+    }
 }
 
 /// The result of a run. Keys are added over time, none is renamed.

@@ -16,6 +16,7 @@ mod run;
 mod settings;
 mod shapes;
 mod stages;
+mod teaching;
 mod vote;
 mod writing;
 
@@ -24,7 +25,7 @@ pub use event::{
     TeacherReport, Tokens,
 };
 pub use monitor::{Cancel, Monitor};
-pub use principles::brief;
-pub use run::{Outcome, run};
+pub use run::{Outcome, offline_principles, run};
 pub use settings::{Ablation, Judge, Recipe, Settings, Teacher, VoteRule, Voter};
 pub use stages::{evaluate, predict};
+pub use teaching::{Question, ask, brief};

@@ -3,14 +3,12 @@
 use super::run::Run;
 use super::stages::Bench;
 use super::{
-    Ablation, Event, Monitor, RowName, Settings, Stage, Teacher, TeacherReport, prompts, shapes,
+    Ablation, Event, Monitor, RowName, Settings, Stage, Teacher, prompts, shapes, teaching,
 };
 use crate::Error;
 use crate::generate::Sampling;
 use crate::model::Adapter;
-use crate::principle::{self, Level, PrincipleError, PrincipleSet, api, local, offline, recorded};
-use crate::privacy::{Brief, Destination, Epsilon, Guard, Ledger, OsEntropy, Sketch};
-use crate::task::Task;
+use crate::principle::{self, Level, PrincipleError, PrincipleSet, local, offline, recorded};
 use crate::train::{Pair, reference_logps};
 
 /// Seeds of a label that vote on each principle: more cost time and change little.
@@ -21,9 +19,12 @@ const RULES_TOKENS: usize = 160;
 /// The teacher's principles, as far as the recipe's levels go.
 pub(super) async fn write(run: &mut Run<'_, '_>, row: RowName) -> Result<PrincipleSet, Error> {
     run.monitor.begin(Stage::Principles, Some(row), 1);
-    let (tasks, settings) = ((run.task(), run.whole), run.settings());
-    let (teacher, ledger) = (&mut run.teacher, &mut run.outcome.ledger);
-    let set = taught(tasks, settings, run.monitor, teacher, ledger).await?;
+    let settings = run.settings();
+    let set = match &settings.teacher {
+        Teacher::Offline => offline::write(run.task()),
+        Teacher::Recorded(text) => recorded::parse(text, run.task())?.set,
+        Teacher::Api { .. } => teaching::first(run).await?,
+    };
     let set = levels(set, settings)?;
     for principle in &set.principles {
         run.monitor.send(&Event::Principle {
@@ -49,73 +50,6 @@ fn levels(mut set: PrincipleSet, settings: &Settings) -> Result<PrincipleSet, Pr
         true => Err(PrincipleError::Empty),
         false => Ok(set),
     }
-}
-
-/// The brief of a task, with fresh noise; it tells nothing of the seeds where ε is zero.
-///
-/// # Errors
-///
-/// [`Error::Brief`] where the system has no random bits.
-pub fn brief(task: &Task, epsilon: Epsilon) -> Result<Brief, Error> {
-    let sketch = match epsilon {
-        Epsilon::ZERO => None,
-        epsilon => Some(Sketch::draw(task, epsilon, &mut OsEntropy::default())?),
-    };
-    Ok(Brief::with(task, sketch.as_ref(), None))
-}
-
-/// Lets the teacher write principles.
-///
-/// `whole` is the task as the user brought it. A brief tells of all its seeds: which of them a run uses is drawn by
-/// chance, so that one seed more could change many of those, and the bound would be one for the wrong thing.
-async fn taught(
-    (task, whole): (&Task, &Task),
-    settings: &Settings,
-    monitor: &mut Monitor<'_>,
-    teacher: &mut TeacherReport,
-    ledger: &mut Option<Ledger>,
-) -> Result<PrincipleSet, Error> {
-    let set = match &settings.teacher {
-        Teacher::Offline => offline::write(task),
-        Teacher::Recorded(text) => recorded::parse(text, task)?.set,
-        Teacher::Api { url, model, key } => {
-            let destination = Destination::parse(url)?;
-            let brief = match &settings.brief {
-                Some(brief) => brief.clone(),
-                None => brief(whole, settings.epsilon)?,
-            };
-            let mut guard = Guard::new(whole, destination.clone());
-            if settings.own_words_confirmed {
-                guard = guard.with_own_words_confirmed();
-            }
-            let ledger = ledger.insert(
-                settings
-                    .ledger
-                    .clone()
-                    .unwrap_or_else(|| Ledger::new(Epsilon::TOTAL)),
-            );
-            let spent = ledger.spent();
-            let (brief, _) = guard.clear(brief, destination, ledger, api::now())?;
-            teacher.epsilon = ledger.spent_since(spent);
-            monitor.send(&Event::Brief {
-                text: brief.get().text().to_owned(),
-                destination: brief.destination().url().to_owned(),
-                epsilon: teacher.epsilon,
-            });
-            let asked = api::Teacher::new(model).with_key(key.as_deref());
-            let cancel = monitor.cancel();
-            let mut watch = |_: &str| !cancel.is_cancelled();
-            let answer = monitor
-                .race(api::ask(brief, &asked, task, ledger, &mut watch))
-                .await?;
-            teacher.requests += answer.requests;
-            teacher.bytes += answer.bytes_sent;
-            teacher.tokens_in += answer.usage.input;
-            teacher.tokens_out += answer.usage.output;
-            answer.set
-        }
-    };
-    Ok(set)
 }
 
 /// The principles that the small model itself finds in the seeds; none where it finds none that can stand.

@@ -13,7 +13,7 @@ use crate::curate::{Filter, Limits};
 use crate::kernels::Opened;
 use crate::model::{Adapter, Model};
 use crate::principle::{self, PrincipleSet};
-use crate::privacy::{Epsilon, Ledger};
+use crate::privacy::{Brief, Ledger};
 use crate::task::{Example, Metrics, Task};
 use crate::train::{Memory, Row};
 
@@ -26,6 +26,9 @@ pub struct Outcome {
     pub principles: Option<PrincipleSet>,
     /// What has left; none where no teacher is asked.
     pub ledger: Option<Ledger>,
+    /// What an endpoint answered, with the round: as [`recorded::write`](crate::principle::recorded::write) puts them
+    /// down, they are a recorded teacher, and a run with it is the same run.
+    pub answers: Vec<(usize, PrincipleSet)>,
     /// All instances, refused ones too.
     pub instances: Vec<Instance>,
     /// The adapter of the last row that was trained, and which row that was.
@@ -49,6 +52,8 @@ pub(super) struct Run<'a, 'm> {
     pub rows: BTreeMap<RowName, Metrics>,
     pub rounds: Vec<RoundReport>,
     pub teacher: TeacherReport,
+    /// What the teacher was told first.
+    pub brief: Option<Brief>,
     /// Steps of each row's fine-tuning: more data, not more training, is what is compared.
     pub steps: usize,
     /// Steps of the writer's warm-up.
@@ -72,11 +77,7 @@ pub async fn run(
 ) -> Result<Report, Error> {
     settings.check()?;
     let whole = task;
-    let (full, test) = split(task, settings.test_limit);
-    let mut task = full.clone();
-    if let Some(most) = settings.seeds_per_label {
-        limit_seeds(&mut task, most, settings.seed);
-    }
+    let (full, task, test) = used(task, settings);
     outcome.task = Some(task.clone());
     let task = &task;
     let writes = settings.rows.iter().any(|row| *row > RowName::RoundZero);
@@ -97,14 +98,8 @@ pub async fn run(
         test: &test,
         rows: BTreeMap::new(),
         rounds: Vec::new(),
-        teacher: TeacherReport {
-            kind: settings.teacher.kind(),
-            requests: 0,
-            bytes: 0,
-            tokens_in: 0,
-            tokens_out: 0,
-            epsilon: Epsilon::ZERO,
-        },
+        teacher: TeacherReport::of(settings.teacher.kind()),
+        brief: None,
         steps,
         warm_steps,
     };
@@ -130,6 +125,23 @@ pub async fn run(
         Recipe::Evokd => evokd::run(&mut run).await?,
     }
     Ok(run.report(opened))
+}
+
+/// The task without rows that only measure; with no more seeds than wanted; and the rows that measure.
+fn used(task: &Task, settings: &Settings) -> (Task, Task, Vec<Example>) {
+    let (full, test) = split(task, settings.test_limit);
+    let mut task = full.clone();
+    if let Some(most) = settings.seeds_per_label {
+        limit_seeds(&mut task, most, settings.seed);
+    }
+    (full, task, test)
+}
+
+/// The principles that the offline teacher would write in a run: from the seeds that the run learns from, and none of the
+/// rows that it only measures with.
+pub fn offline_principles(task: &Task, settings: &Settings) -> PrincipleSet {
+    let (_, task, _) = used(task, settings);
+    principle::offline::write(&task)
 }
 
 impl<'a> Run<'a, '_> {

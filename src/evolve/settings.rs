@@ -230,6 +230,13 @@ pub struct Settings {
     pub epsilon: Epsilon,
     /// A brief that the user has seen, to be sent as it stands; without it, one is drawn.
     pub brief: Option<Brief>,
+    /// What an endpoint has answered before the run, as a recorded teacher's text; it is then not asked a first time.
+    pub asked: Option<String>,
+    /// Whether an endpoint is told, with noise, what the student gets wrong, from the second round on (recipe `evokd`).
+    pub tell_weakness: bool,
+    /// Seeds that an endpoint is sent as they stand, as in the published PSI; the user has confirmed it. 0 unless told.
+    #[cfg(feature = "desk")]
+    pub share_seeds: usize,
     /// What has left so far, with the user's budget, where a run goes on with an earlier one's.
     pub ledger: Option<Ledger>,
     /// Whether the user has confirmed words of their own that repeat an example.
@@ -310,6 +317,10 @@ impl Settings {
             rounds: None,
             epsilon: Epsilon::ROUND,
             brief: None,
+            asked: None,
+            tell_weakness: false,
+            #[cfg(feature = "desk")]
+            share_seeds: 0,
             ledger: None,
             own_words_confirmed: false,
             seed: 1,

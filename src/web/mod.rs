@@ -5,6 +5,7 @@ mod console;
 mod constructors;
 mod errors;
 mod model;
+mod teaching;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -52,6 +53,7 @@ struct RunOptions {
     principles: Option<String>,
     epsilon: Option<Epsilon>,
     own_words_confirmed: bool,
+    tell_weakness: bool,
     teacher: Option<TeacherOptions>,
 }
 
@@ -59,7 +61,17 @@ struct RunOptions {
 struct TeacherOptions {
     url: String,
     model: String,
-    key: Option<String>,
+}
+
+impl TeacherOptions {
+    /// Its key is the door's alone.
+    fn endpoint(self) -> Teacher {
+        Teacher::Api {
+            url: self.url,
+            model: self.model,
+            key: None,
+        }
+    }
 }
 
 impl RunOptions {
@@ -79,13 +91,11 @@ impl RunOptions {
             rows: self.rows.unwrap_or(standard.rows),
             epsilon: self.epsilon.unwrap_or(standard.epsilon),
             own_words_confirmed: self.own_words_confirmed,
-            teacher: match (self.principles, self.teacher) {
-                (Some(text), _) => Teacher::Recorded(text),
-                (None, Some(teacher)) => Teacher::Api {
-                    url: teacher.url,
-                    model: teacher.model,
-                    key: teacher.key.filter(|key| !key.is_empty()),
-                },
+            tell_weakness: self.tell_weakness,
+            asked: self.principles.clone(),
+            teacher: match (self.teacher, self.principles) {
+                (Some(teacher), _) => teacher.endpoint(),
+                (None, Some(text)) => Teacher::Recorded(text),
                 (None, None) => Teacher::Offline,
             },
             ..Settings::of(self.recipe)
@@ -100,16 +110,11 @@ struct TaskSummary<'a> {
     labels: &'a [String],
     seeds: usize,
     test: usize,
+    /// Bytes and, by estimate, tokens of all seeds.
+    seed_bytes: usize,
+    seed_tokens: usize,
     per_label: std::collections::BTreeMap<&'a str, usize>,
     warnings: &'a [String],
-}
-
-#[derive(Serialize)]
-struct BriefSummary<'a> {
-    text: &'a str,
-    bytes: usize,
-    tokens: usize,
-    epsilon: Epsilon,
 }
 
 #[derive(Serialize)]
@@ -138,6 +143,7 @@ pub struct Engine {
     model: RefCell<Option<Rc<Model>>>,
     outcome: RefCell<Rc<Outcome>>,
     brief: RefCell<Option<Brief>>,
+    ledger: RefCell<Option<Ledger>>,
     running: Cell<bool>,
 }
 
@@ -158,6 +164,7 @@ impl Engine {
             model: RefCell::new(None),
             outcome: RefCell::new(Rc::new(Outcome::default())),
             brief: RefCell::new(None),
+            ledger: RefCell::new(None),
             running: Cell::new(false),
         })
     }
@@ -194,6 +201,12 @@ impl Engine {
             labels: &task.labels,
             seeds: task.seeds.len(),
             test: task.test.len(),
+            seed_bytes: task.seeds.iter().map(|seed| seed.text.len()).sum(),
+            seed_tokens: task
+                .seeds
+                .iter()
+                .map(|seed| estimate_tokens(&seed.text))
+                .sum(),
             per_label: task
                 .labels
                 .iter()
@@ -237,6 +250,7 @@ impl Engine {
         let mut outcome = Outcome::default();
         let settings = Settings {
             brief: self.brief.borrow_mut().take(),
+            ledger: self.ledger.borrow().clone(),
             ..options.unwrap_or_default().settings()
         };
         let result = {
@@ -261,6 +275,9 @@ impl Engine {
             signal.set_onabort(None);
         }
         self.running.set(false);
+        if outcome.ledger.is_some() {
+            self.ledger.borrow_mut().clone_from(&outcome.ledger);
+        }
         // Kept whether or not the run came to its end: nothing made so far is lost.
         *self.outcome.borrow_mut() = Rc::new(outcome);
         match result {
@@ -326,35 +343,6 @@ impl Engine {
             .filter_map(|instance| serde_json::to_string(instance).ok())
             .map(|line| line + "\n")
             .collect()
-    }
-
-    /// Draws the brief of a task for the user to see. The next run with a teacher sends it as it stands.
-    pub fn draw_brief(
-        &self,
-        task: &str,
-        seeds: &str,
-        test: Option<String>,
-        epsilon: f64,
-    ) -> Result<JsValue, JsValue> {
-        let task = read_task(task, seeds, test)?;
-        let brief = Epsilon::try_from(epsilon)
-            .map_err(Error::from)
-            .and_then(|epsilon| evolve::brief(&task, epsilon))
-            .map_err(|error| thrown(&error))?;
-        let shown = plain(&BriefSummary {
-            text: brief.text(),
-            bytes: brief.text().len(),
-            tokens: estimate_tokens(brief.text()),
-            epsilon: brief.epsilon(),
-        })?;
-        *self.brief.borrow_mut() = Some(brief);
-        Ok(shown)
-    }
-
-    /// What the last run has sent, as JSON; none where nothing could leave.
-    pub fn ledger(&self) -> Option<String> {
-        let outcome = self.outcome.borrow();
-        outcome.ledger.as_ref().map(Ledger::to_json)
     }
 
     /// Scores over the vocabulary at every position of a sequence, row after row.

@@ -1,4 +1,5 @@
 /** The page's one state, and who wants to know when it changed. */
+import { type BoundaryState, emptyBoundary } from "./boundary/state";
 import type { AdapterFiles, Calls, OpenedEngine, TaskSummary } from "./protocol";
 import { emptyModels, type ModelsState } from "./models/state";
 import { emptyRun, type RunView } from "./run-view";
@@ -20,6 +21,8 @@ export interface State {
   /** All that the page needs lies in this browser. */
   offline: boolean;
   models: ModelsState;
+  /** The teacher, the brief, the ledger. */
+  boundary: BoundaryState;
 }
 
 /** Changes arrive by the hundred; the places are drawn again at most this often. */
@@ -44,6 +47,7 @@ export class Store {
       kept: null,
       offline: false,
       models: emptyModels(),
+      boundary: emptyBoundary(),
     };
   }
 

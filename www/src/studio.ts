@@ -1,5 +1,7 @@
 /** What the page does: opens the engine, checks the task, runs, stops. The places only show and ask. */
 import { EngineClient, EngineError } from "./engine-client";
+import { Door } from "./boundary/door";
+import { Teaching } from "./boundary/teaching";
 import type { RunEvent } from "./events";
 import { chosenModel } from "./models/state";
 import { keepForOffline } from "./offline";
@@ -14,12 +16,14 @@ import { NO_SEEDS, ownFiles, type OwnTask, ownWords } from "./task/own";
 
 export class Studio {
   readonly client: EngineClient;
+  readonly teaching: Teaching;
   private running: Promise<unknown> | null = null;
   private checks = 0;
 
   constructor(
     private readonly store: Store,
     private readonly ownTask: () => OwnTask,
+    doorPlace: HTMLElement,
   ) {
     this.client = new EngineClient({
       event: (event) => store.update((state) => this.take(state, event)),
@@ -27,8 +31,15 @@ export class Studio {
       notice: (code, message) => store.update(({ notices }) => void notices.push({ code, message })),
       lost: (message) => void this.replace(message),
       keeping: (done, total) => store.update(({ models }) => void (models.progress = { done, total })),
-      asked: (url) => store.update(({ models }) => void models.asked.push({ url, when: new Date().toISOString() })),
+      asked: (url) => {
+        store.update(({ models }) => void models.asked.push({ url, when: new Date().toISOString() }));
+        this.teaching.note({ type: "download", at: Date.now(), url, bytes: null });
+      },
+      knock: (url, body, port) => void this.teaching.knocked(url, body, port),
+      downloaded: (url, bytes) => this.teaching.note({ type: "download", at: Date.now(), url, bytes }),
+      ended: () => this.teaching?.ended(),
     });
+    this.teaching = new Teaching(store, this.client, new Door(doorPlace), () => this.check());
   }
 
   private take(state: State, event: RunEvent): void {
@@ -146,6 +157,7 @@ export class Studio {
         state.opened = { adapter: saved.adapter };
         state.engineHasRun = false;
       });
+      this.teaching.open(saved.ledger, saved.principles);
     }
   }
 
@@ -172,8 +184,10 @@ export class Studio {
       return;
     }
     const { settings, run } = this.store.state;
-    const input = { folder: run.id ?? runId(), settings: writeSettings(settings), files, options: toRunOptions(settings), ...chosenModel(this.store.state.models) };
+    const options = { ...toRunOptions(settings), ...this.teaching.runOptions() };
+    const input = { folder: run.id ?? runId(), settings: writeSettings(settings), files, options, ...chosenModel(this.store.state.models) };
     try {
+      await this.teaching.handOver();
       const report = await this.client.call("run", input);
       this.store.update((state) => {
         state.run.report = report;
@@ -194,6 +208,8 @@ export class Studio {
         await this.reopen();
       }
     }
+    // Nobody waits for this: after Stop the page can play again at once.
+    void this.teaching.runEnded();
   }
 
   /** The device was lost while nothing ran: another is opened, and that is said. */

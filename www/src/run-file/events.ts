@@ -19,7 +19,7 @@ const isReport = shape({
   seconds: mapOf(isNumber),
 });
 
-const isPrinciple = shape({
+export const isPrinciple = shape({
   id: isText,
   level: oneOf("task", "label", "instance"),
   label: maybe(isText),

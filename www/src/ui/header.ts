@@ -39,7 +39,7 @@ export class Header {
     this.chip.title = memory == null ? "" : memoryParts(memory);
     const asked = state.models.asked.length;
     const hub = asked === 0 ? "" : ` and ${plural(asked, "request")} to the model hub`;
-    setText(this.left, bytes(state.run.source !== "engine" ? 0 : (state.run.report?.teacher.bytes ?? 0)) + hub);
+    setText(this.left, bytes(state.boundary.ledger.bytes_sent + state.boundary.underWay) + hub);
     const messages = [engine?.notice ?? null, ...state.notices.map((notice) => notice.message)].filter((text) => text !== null);
     if (messages.join("\n") !== this.shown) {
       this.shown = messages.join("\n");

@@ -40,6 +40,24 @@ declare interface SeedbedEngine {
   adapter_config(): Promise<string>;
   adapter_weights(): Promise<Uint8Array>;
   instances(): string;
+  draw_brief(task: string, seeds: string, test: string | undefined, options: import("../protocol").AskOptions): import("../boundary/state").Brief;
+  ask_teacher(
+    task: string,
+    seeds: string,
+    test: string | undefined,
+    options: import("../protocol").AskOptions,
+    signal: AbortSignal,
+  ): Promise<import("../protocol").TeacherAnswer>;
+  check_principles(
+    task: string,
+    seeds: string,
+    test: string | undefined,
+    text: string | undefined,
+    options: import("../protocol").RunOptions,
+  ): import("../protocol").Calls["checkPrinciples"]["output"];
+  ledger(): string | undefined;
+  set_ledger(json: string): void;
+  answers(): string | undefined;
 }
 
 declare interface EngineModule {

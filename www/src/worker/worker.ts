@@ -2,6 +2,7 @@
 import { BUNDLED_MODEL } from "../models/bundled";
 import type { CallName, Calls, ChosenModel, Message, Request } from "../protocol";
 import { openEngine } from "./device";
+import { installDoor } from "./door";
 import { CodedError, toFailure } from "./failure";
 import { watchDevices } from "./lost";
 import { fetchModel } from "./model";
@@ -17,6 +18,7 @@ let heap = 0;
 let running: AbortController | null = null;
 /** Ends the run that is under way, whatever the engine does. */
 let giveUp: ((failure: CodedError) => void) | null = null;
+let asking: AbortController | null = null;
 
 /** How long a run may take to notice by itself that its device is lost, and to hand over what it has. */
 const LOST_PATIENCE_MS = 3_000;
@@ -63,6 +65,40 @@ const handlers: Handlers = {
 
   async stop() {
     running?.abort();
+    return null;
+  },
+
+  async drawBrief({ files, options }) {
+    return theEngine().draw_brief(files.task, files.seeds, files.test, options);
+  },
+
+  async askTeacher({ files, options }) {
+    if (running !== null || asking !== null) {
+      throw new CodedError("busy", "A run or a question is under way; stop it first.");
+    }
+    asking = new AbortController();
+    try {
+      return await theEngine().ask_teacher(files.task, files.seeds, files.test, options, asking.signal);
+    } finally {
+      asking = null;
+    }
+  },
+
+  async stopAsking() {
+    asking?.abort();
+    return null;
+  },
+
+  async checkPrinciples({ files, text, options }) {
+    return theEngine().check_principles(files.task, files.seeds, files.test, text ?? undefined, options);
+  },
+
+  async ledger() {
+    return theEngine().ledger() ?? null;
+  },
+
+  async setLedger({ ledger }) {
+    theEngine().set_ledger(ledger);
     return null;
   },
 
@@ -134,7 +170,8 @@ async function loadModel({ model, dtype }: ChosenModel, signal: AbortSignal): Pr
     return;
   }
   const loading = (part: string, done: number, total: number | null) => post({ type: "loading", part, done, total });
-  const { name, files } = model === BUNDLED_MODEL ? { name: model, files: await fetchModel(base, model, loading) } : await models.open(model);
+  const downloaded = (url: string, bytes: number) => post({ type: "downloaded", url, bytes });
+  const { name, files } = model === BUNDLED_MODEL ? { name: model, files: await fetchModel(base, model, loading, downloaded) } : await models.open(model);
   if (signal.aborted) {
     throw new CodedError("cancelled", "Stopped before the run began.");
   }
@@ -187,6 +224,13 @@ async function runAndKeep(
 async function keepResults(store: RunStore): Promise<void> {
   try {
     await store.save("instances.jsonl", theEngine().instances());
+    const [ledger, answers] = [theEngine().ledger(), theEngine().answers()];
+    if (ledger !== undefined) {
+      await store.save("ledger.json", ledger);
+    }
+    if (answers !== undefined) {
+      await store.save("answers.json", answers);
+    }
     await store.save("adapter_config.json", await theEngine().adapter_config());
     await store.save("adapter_model.safetensors", await theEngine().adapter_weights());
   } catch {
@@ -220,4 +264,5 @@ async function answer(request: Request): Promise<void> {
 }
 
 watchDevices(lost);
+installDoor();
 self.addEventListener("message", (message: MessageEvent<Request>) => void answer(message.data));
