@@ -6,6 +6,9 @@ import { offline } from "./offline-plugin.ts";
 const engine = (build: "cpu" | "gpu") =>
   fileURLToPath(new URL(`./wasm/${build}/seedbed.js`, import.meta.url));
 
+/** The page is built on the package of `pkg/`: its worker, the language they speak, the events of a run. */
+const packageSources = fileURLToPath(new URL("../pkg/src", import.meta.url));
+
 /** Each wasm module goes by the name of its build, so that the service worker can tell them apart. */
 const assetFileNames = ({ originalFileNames }: { originalFileNames: string[] }) => {
   const build = originalFileNames.map((name) => /wasm\/(cpu|gpu)\//.exec(name)?.[1]).find((found) => found !== undefined);
@@ -16,7 +19,7 @@ export default defineConfig({
   root: fileURLToPath(new URL(".", import.meta.url)),
   // Every address is relative, so that the built folder works under any path.
   base: "./",
-  resolve: { alias: { "#engine/cpu": engine("cpu"), "#engine/gpu": engine("gpu") } },
+  resolve: { alias: { "#engine/cpu": engine("cpu"), "#engine/gpu": engine("gpu"), "#seedbed": packageSources } },
   // ES modules in the worker, so that the engine that is not needed is never fetched.
   worker: { format: "es", rolldownOptions: { output: { assetFileNames } } },
   plugins: [offline()],

@@ -1,5 +1,5 @@
 /** The page's one state, and who wants to know when it changed. */
-import type { AdapterFiles, Calls, OpenedEngine, TaskSummary } from "./protocol";
+import type { AdapterFiles, Calls, OpenedEngine, TaskSummary } from "#seedbed/protocol";
 import { emptyRun, type RunView } from "./run-view";
 import type { Settings } from "./settings";
 

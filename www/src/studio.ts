@@ -1,8 +1,9 @@
 /** What the page does: opens the engine, checks the task, runs, stops. The places only show and ask. */
-import { EngineClient, EngineError } from "./engine-client";
-import type { RunEvent } from "./events";
+import { EngineClient, EngineError, type Listener } from "#seedbed/engine-client";
+import type { RunEvent } from "#seedbed/events";
+import { startWorker } from "./engine-worker";
 import { keepForOffline } from "./offline";
-import type { DeviceChoice, OpenedEngine, TaskFiles } from "./protocol";
+import type { DeviceChoice, OpenedEngine, TaskFiles } from "#seedbed/protocol";
 import { type SavedRun, viewOf } from "./run-file/run-file";
 import { emptyRun, take } from "./run-view";
 import { savedRunOf } from "./run-file/stored";
@@ -20,11 +21,12 @@ export class Studio {
     private readonly store: Store,
     private readonly ownTask: () => OwnTask,
   ) {
-    this.client = new EngineClient({
+    const listener: Listener = {
       event: (event) => store.update((state) => this.take(state, event)),
       loading: (done, total) => store.update(({ run }) => void (run.loading = { done, total })),
       notice: (code, message) => store.update(({ notices }) => void notices.push({ code, message })),
-    });
+    };
+    this.client = new EngineClient(listener, startWorker);
   }
 
   private take(state: State, event: RunEvent): void {

@@ -1,5 +1,5 @@
 /** What names and numbers are called on the page. */
-import type { RowName, Stage } from "./events";
+import type { RowName, Stage } from "#seedbed/events";
 import type { StageNow, Trained } from "./run-view";
 
 export const ROW_TITLES: Record<RowName, string> = {

@@ -1,5 +1,5 @@
 /** The shape of each event, for events that were not made by this tab. */
-import type { RunEvent } from "../events";
+import type { RunEvent } from "#seedbed/events";
 import { ROW_NAMES } from "../settings";
 import { STAGES } from "../words";
 import { type Is, isFlag, isNumber, isRecord, isText, listOf, mapOf, maybe, oneOf, shape } from "./shape";

@@ -1,5 +1,5 @@
 /** One instance in the list; opened, where it came from and a small editor. */
-import type { Principle } from "../events";
+import type { Principle } from "#seedbed/events";
 import type { Edit, Instance } from "../instances/edits";
 import { ROW_TITLES } from "../words";
 import { make } from "./dom";

@@ -1,5 +1,5 @@
 /** The stream of instances, with what became of each, and the visitor's own hand in it. */
-import type { InstanceWritten } from "../events";
+import type { InstanceWritten } from "#seedbed/events";
 import { change, type Edit, edited, type Instance, tally } from "../instances/edits";
 import type { RunView } from "../run-view";
 import type { State, Store } from "../state";

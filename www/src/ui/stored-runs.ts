@@ -1,5 +1,5 @@
 /** The runs in this browser's storage: open one, delete one. */
-import type { StoredRun } from "../protocol";
+import type { StoredRun } from "#seedbed/protocol";
 import type { State } from "../state";
 import { bytes, plural } from "../words";
 import { byId, emptyHint, make, setText, showError } from "./dom";

@@ -1,5 +1,4 @@
 /** The page's side of the worker: each call is a promise, and Stop never waits longer than a second. */
-import workerUrl from "./worker/worker.ts?worker&url";
 import type { RunEvent } from "./events";
 import type { CallName, Calls, DeviceChoice, Failure, Message, Request } from "./protocol";
 
@@ -33,13 +32,17 @@ export class EngineClient {
   private lastId = 0;
   private device: DeviceChoice = "auto";
 
-  constructor(private readonly listener: Listener) {}
+  constructor(
+    private readonly listener: Listener,
+    /** How the worker is started is for whoever has bundled it. */
+    private readonly startWorker: () => Worker,
+  ) {}
 
   /** Starts a worker on the device; a worker that is already there is ended. */
   open(device: DeviceChoice): Promise<Calls["open"]["output"]> {
     this.device = device;
     this.end({ code: "cancelled", message: "Stopped." });
-    const worker = startWorker();
+    const worker = this.startWorker();
     worker.addEventListener("message", (message: MessageEvent<Message>) => this.receive(message.data));
     worker.addEventListener("error", (event) => {
       event.preventDefault();
@@ -115,19 +118,4 @@ export class EngineClient {
     this.waiting.delete(id);
     return waiting;
   }
-}
-
-/**
- * A worker loaded from a network address answers to the rules of that response, not to the page's. One started from a
- * blob inherits the page's Content-Security-Policy, so that the worker too can reach nothing but the page's own origin.
- */
-function startWorker(): Worker {
-  const address = new URL(workerUrl, document.baseURI).href;
-  const blob = URL.createObjectURL(new Blob([`import ${JSON.stringify(address)};`], { type: "text/javascript" }));
-  const worker = new Worker(blob, { type: "module", name: "seedbed-engine" });
-  // The address must live until the worker has read it, which its first message or error shows.
-  const forget = () => URL.revokeObjectURL(blob);
-  worker.addEventListener("message", forget, { once: true });
-  worker.addEventListener("error", forget, { once: true });
-  return worker;
 }
