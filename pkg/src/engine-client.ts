@@ -1,9 +1,11 @@
-/** The page's side of the worker: each call is a promise, and Stop never waits longer than a second. */
+/** The near side of the worker: each call is a promise, and Stop never waits longer than a second. */
 import type { RunEvent } from "./events";
 import type { CallName, Calls, DeviceChoice, Failure, Message, Request } from "./protocol";
 
 /** How long a run may take to answer Stop before its worker is called deaf; the page needs the rest of the second to show it. */
 const STOP_PATIENCE_MS = 800;
+
+const STOPPED: Failure = { code: "cancelled", message: "Stopped." };
 
 export interface Listener {
   event(event: RunEvent): void;
@@ -41,7 +43,7 @@ export class EngineClient {
   /** Starts a worker on the device; a worker that is already there is ended. */
   open(device: DeviceChoice): Promise<Calls["open"]["output"]> {
     this.device = device;
-    this.end({ code: "cancelled", message: "Stopped." });
+    this.end(STOPPED);
     const worker = this.startWorker();
     worker.addEventListener("message", (message: MessageEvent<Message>) => this.receive(message.data));
     worker.addEventListener("error", (event) => {
@@ -49,7 +51,7 @@ export class EngineClient {
       this.failAll({ code: "device", message: `The engine's worker failed (${event.message || "it could not be loaded"}); reload the page.` });
     });
     this.worker = worker;
-    return this.call("open", { base: document.baseURI, device });
+    return this.call("open", { base: location.href, device });
   }
 
   /** Starts the engine again on the same device, as after a crash. */
@@ -57,13 +59,18 @@ export class EngineClient {
     return this.open(this.device);
   }
 
-  call<K extends CallName>(name: K, input: Calls[K]["input"]): Promise<Calls[K]["output"]> {
+  /** `signal` gives the call up: the promise is refused at once, the worker stops as soon as it hears of it. */
+  call<K extends CallName>(name: K, input: Calls[K]["input"], signal?: AbortSignal): Promise<Calls[K]["output"]> {
     const { worker } = this;
     if (worker === null) {
       return Promise.reject(new EngineError({ code: "device", message: "The engine is not open; reload the page." }));
     }
+    if (signal?.aborted === true) {
+      return Promise.reject(new EngineError(STOPPED));
+    }
     const id = ++this.lastId;
     return new Promise((resolve, reject) => {
+      signal?.addEventListener("abort", () => this.giveUp(id), { once: true });
       this.waiting.set(id, { resolve: resolve as Waiting["resolve"], reject });
       worker.postMessage({ call: name, id, ...input } as Request);
     });
@@ -81,6 +88,19 @@ export class EngineClient {
     );
     const patience = new Promise<"deaf">((resolve) => setTimeout(() => resolve("deaf"), STOP_PATIENCE_MS));
     return Promise.race([settled, patience]);
+  }
+
+  /** Ends the worker, and with it whatever it was doing. */
+  close(): void {
+    this.end(STOPPED);
+  }
+
+  private giveUp(id: number): void {
+    const waiting = this.take(id);
+    if (waiting !== undefined) {
+      waiting.reject(new EngineError(STOPPED));
+      void this.call("abort", { request: id }).catch(() => undefined);
+    }
   }
 
   private end(failure: Failure): void {

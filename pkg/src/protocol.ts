@@ -20,7 +20,54 @@ export interface TaskSummary {
   warnings: string[];
 }
 
+/** What a loaded model is. */
+export interface ModelInfo {
+  name: string;
+  parameters: number;
+  layers: number;
+  /** Values in a hidden state: the width of what `embed` gives. */
+  hidden: number;
+  vocabulary: number;
+  /** Tokens it reads at most. */
+  context: number;
+  bytes: number;
+}
+
+/** The addresses of a model's three files. */
+export interface ModelFiles {
+  name: string;
+  config: string;
+  tokenizer: string;
+  weights: string;
+}
+
+/** How to write behind a prompt. */
+export interface GenerateOptions {
+  /** Texts, 1 to 4096; 1 unless told. */
+  n?: number;
+  /** New tokens of a text at most; 64 unless told. */
+  max_tokens?: number;
+  /** Scores are divided by it before a token is drawn; 0 always takes the best. 0.8 unless told. */
+  temperature?: number;
+  /** Draws among the best so many tokens only; 0, the default, among all. */
+  top_k?: number;
+  /** Draws among the best tokens that together have this probability; 0.95 unless told. */
+  top_p?: number;
+  /** Seed of the draws; 1 unless told. */
+  seed?: number;
+}
+
+/** Where texts lie in the student's own space: `width` values a text, one after the other. */
+export interface Embeddings {
+  width: number;
+  values: Float32Array;
+}
+
 export interface RunOptions {
+  recipe?: "psi" | "lance" | "evokd";
+  /** Recorded principles, a JSON object a line, in place of the offline writer's. */
+  principles?: string;
+  learning_rate?: number;
   instances?: number;
   rounds?: number;
   seed?: number;
@@ -83,9 +130,16 @@ export interface StoredFiles {
 export interface Calls {
   open: { input: { base: string; device: DeviceChoice }; output: OpenedEngine };
   check: { input: { files: TaskFiles }; output: TaskSummary };
-  run: { input: { folder: string; settings: string; files: TaskFiles; options: RunOptions; model: string }; output: Report };
+  /** Loads a model from the addresses of its files. */
+  load: { input: { files: ModelFiles }; output: ModelInfo };
+  /** `folder`: where the run is stored, `null` for nowhere. `model`: a bundled one by its name, `null` for the one that is loaded. */
+  run: { input: { folder: string | null; settings: string; files: TaskFiles; options: RunOptions; model: string | null }; output: Report };
+  /** Gives up a call that is under way, by its number. */
+  abort: { input: { request: number }; output: null };
   stop: { input: Record<never, never>; output: null };
   predict: { input: { text: string }; output: BeforeAfter };
+  generate: { input: { prompt: string; options: GenerateOptions }; output: string[] };
+  embed: { input: { texts: string[] }; output: Embeddings };
   adapter: { input: Record<never, never>; output: AdapterFiles };
   instances: { input: Record<never, never>; output: string };
   kept: { input: Record<never, never>; output: Kept };

@@ -2,22 +2,12 @@
  * The wasm module as the worker sees it. Both builds (`cpu`, `gpu`) have this one interface; it is written down here so
  * that the page can be type-checked before any wasm is built.
  */
-declare interface ModelInfo {
-  name: string;
-  parameters: number;
-  layers: number;
-  hidden: number;
-  vocabulary: number;
-  context: number;
-  bytes: number;
-}
-
 declare interface SeedbedEngine {
   readonly device: string;
   readonly device_name: string;
   /** Something a person should know of the device. */
   readonly notice?: string | undefined;
-  load_model(name: string, config: Uint8Array, tokenizer: Uint8Array, weights: Uint8Array): Promise<ModelInfo>;
+  load_model(name: string, config: Uint8Array, tokenizer: Uint8Array, weights: Uint8Array): Promise<import("../protocol").ModelInfo>;
   check_task(task: string, seeds: string, test?: string): import("../protocol").TaskSummary;
   run(
     task: string,
@@ -28,6 +18,8 @@ declare interface SeedbedEngine {
     signal: AbortSignal,
   ): Promise<import("../events").Report>;
   predict(text: string): Promise<import("../protocol").BeforeAfter>;
+  generate(prompt: string, options: import("../protocol").GenerateOptions, signal: AbortSignal): Promise<string[]>;
+  embed(texts: string[], signal: AbortSignal): Promise<Float32Array>;
   adapter_config(): Promise<string>;
   adapter_weights(): Promise<Uint8Array>;
   instances(): string;

@@ -1,8 +1,8 @@
 /** The worker: owns the engine, so that the page never waits. It answers the requests of `protocol.ts`, and nothing else. */
-import type { CallName, Calls, Message, Request } from "../protocol";
+import type { CallName, Calls, Message, ModelFiles, ModelInfo, Request } from "../protocol";
 import { openEngine } from "./device";
 import { CodedError, toFailure } from "./failure";
-import { fetchModel } from "./model";
+import { bundledFiles, fetchModel } from "./model";
 import { RunStore } from "./run-store";
 import { forgetRuns, keepEdits, keptRuns, storedRun } from "./stored-runs";
 
@@ -10,8 +10,10 @@ let engine: SeedbedEngine | null = null;
 let base = "";
 let loadedModel: string | null = null;
 let running: AbortController | null = null;
+/** The calls under way, by their number. */
+const underWay = new Map<number, AbortController>();
 
-type Handlers = { [K in CallName]: (input: Calls[K]["input"]) => Promise<Calls[K]["output"]> };
+type Handlers = { [K in CallName]: (input: Calls[K]["input"], signal: AbortSignal) => Promise<Calls[K]["output"]> };
 
 const handlers: Handlers = {
   async open(input) {
@@ -30,15 +32,27 @@ const handlers: Handlers = {
     return theEngine().check_task(files.task, files.seeds, files.test);
   },
 
-  async run({ folder, settings, files, options, model }) {
+  async load({ files }, signal) {
+    loadedModel = null;
+    const info = await loadFiles(files, signal);
+    loadedModel = files.name;
+    return info;
+  },
+
+  async run({ folder, settings, files, options, model }, given) {
     if (running !== null) {
       throw new CodedError("busy", "A run is under way; stop it first.");
     }
     const abort = new AbortController();
+    given.addEventListener("abort", () => abort.abort());
     running = abort;
     try {
-      await loadModel(model, abort.signal);
-      return await runAndKeep(await RunStore.create(folder, settings, files, say), files, options, abort.signal);
+      if (model !== null && loadedModel !== model) {
+        await loadFiles(bundledFiles(base, model), abort.signal);
+        loadedModel = model;
+      }
+      const store = folder === null ? null : await RunStore.create(folder, settings, files, say);
+      return await runAndKeep(store, files, options, abort.signal);
     } finally {
       running = null;
     }
@@ -49,8 +63,22 @@ const handlers: Handlers = {
     return null;
   },
 
+  async abort({ request }) {
+    underWay.get(request)?.abort();
+    return null;
+  },
+
   async predict({ text }) {
     return theEngine().predict(text);
+  },
+
+  async generate({ prompt, options }, signal) {
+    return theEngine().generate(prompt, options, signal);
+  },
+
+  async embed({ texts }, signal) {
+    const values = await theEngine().embed(texts, signal);
+    return { width: texts.length === 0 ? 0 : values.length / texts.length, values };
   },
 
   async adapter() {
@@ -84,16 +112,12 @@ function theEngine(): SeedbedEngine {
   return engine;
 }
 
-async function loadModel(name: string, signal: AbortSignal): Promise<void> {
-  if (loadedModel === name) {
-    return;
-  }
-  const files = await fetchModel(base, name, (part, done, total) => post({ type: "loading", part, done, total }));
+async function loadFiles(files: ModelFiles, signal: AbortSignal): Promise<ModelInfo> {
+  const bytes = await fetchModel(files, (part, done, total) => post({ type: "loading", part, done, total }), signal);
   if (signal.aborted) {
     throw new CodedError("cancelled", "Stopped before the run began.");
   }
-  await theEngine().load_model(name, files.config, files.tokenizer, files.weights);
-  loadedModel = name;
+  return theEngine().load_model(files.name, bytes.config, bytes.tokenizer, bytes.weights);
 }
 
 function say(message: string): void {
@@ -101,7 +125,7 @@ function say(message: string): void {
 }
 
 async function runAndKeep(
-  store: RunStore,
+  store: RunStore | null,
   files: Calls["run"]["input"]["files"],
   options: Calls["run"]["input"]["options"],
   signal: AbortSignal,
@@ -114,15 +138,17 @@ async function runAndKeep(
       options,
       (event) => {
         post({ type: "event", event });
-        store.append(event);
+        store?.append(event);
       },
       signal,
     );
-    await store.save("report.json", JSON.stringify(report));
+    await store?.save("report.json", JSON.stringify(report));
     return report;
   } finally {
-    await keepResults(store);
-    store.close();
+    if (store !== null) {
+      await keepResults(store);
+      store.close();
+    }
   }
 }
 
@@ -142,12 +168,16 @@ function post(message: Message): void {
 }
 
 async function answer(request: Request): Promise<void> {
+  const abort = new AbortController();
+  underWay.set(request.id, abort);
   try {
     // Each handler takes exactly its own request; the table's type ties the two together, which a lookup by name forgets.
-    const handler = handlers[request.call] as (input: Request) => Promise<Calls[CallName]["output"]>;
-    post({ type: "answer", id: request.id, output: await handler(request) });
+    const handler = handlers[request.call] as (input: Request, signal: AbortSignal) => Promise<Calls[CallName]["output"]>;
+    post({ type: "answer", id: request.id, output: await handler(request, abort.signal) });
   } catch (thrown) {
     post({ type: "failure", id: request.id, failure: toFailure(thrown) });
+  } finally {
+    underWay.delete(request.id);
   }
 }
 
