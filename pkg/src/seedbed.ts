@@ -17,10 +17,11 @@ async function load(source: ModelSource, options: LoadOptions = {}): Promise<Stu
 
 function filesOf(source: ModelSource): ModelFiles {
   if (source === "bundled") {
-    // Each address in full: bundlers find files by exactly this form.
+    // Each address in full: bundlers find files by exactly this form. Vite would put a small file into the code as a
+    // `data:` address, which a strict Content-Security-Policy refuses.
     return {
       name: "seedbed-3m",
-      config: new URL("./models/seedbed-3m/config.json", import.meta.url).href,
+      config: new URL("./models/seedbed-3m/config.json?no-inline", import.meta.url).href,
       tokenizer: new URL("./models/seedbed-3m/tokenizer.json", import.meta.url).href,
       weights: new URL("./models/seedbed-3m/model.safetensors", import.meta.url).href,
     };

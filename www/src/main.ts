@@ -55,7 +55,7 @@ const tour = new Tour({
 });
 
 const places = [
-  new Header(() => void studio.forget(null)),
+  new Header(() => studio.forget(null)),
   task,
   settings,
   runBar,

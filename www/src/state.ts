@@ -15,6 +15,8 @@ export interface State {
   engineHasRun: boolean;
   /** What only a run out of a file has: its adapter, which the engine does not hold. */
   opened: { adapter: AdapterFiles | null } | null;
+  /** Another tab has the run that is shown; this one only reads it. */
+  readOnly: boolean;
   kept: Calls["kept"]["output"] | null;
   /** All that the page needs lies in this browser. */
   offline: boolean;
@@ -39,6 +41,7 @@ export class Store {
       run: emptyRun(0),
       engineHasRun: false,
       opened: null,
+      readOnly: false,
       kept: null,
       offline: false,
     };

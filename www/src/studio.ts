@@ -6,6 +6,7 @@ import { keepForOffline } from "./offline";
 import type { DeviceChoice, OpenedEngine, TaskFiles } from "#seedbed/protocol";
 import { type SavedRun, viewOf } from "./run-file/run-file";
 import { emptyRun, take } from "./run-view";
+import { isTaken, RunLock } from "./run-lock";
 import { savedRunOf } from "./run-file/stored";
 import { OWN_TASK, toRunOptions, writeSettings } from "./settings";
 import type { State, Store } from "./state";
@@ -14,6 +15,7 @@ import { NO_SEEDS, ownFiles, type OwnTask, ownWords } from "./task/own";
 
 export class Studio {
   readonly client: EngineClient;
+  private readonly lock: RunLock;
   private running: Promise<unknown> | null = null;
   private checks = 0;
 
@@ -27,6 +29,7 @@ export class Studio {
       notice: (code, message) => store.update(({ notices }) => void notices.push({ code, message })),
     };
     this.client = new EngineClient(listener, startWorker);
+    this.lock = new RunLock((readOnly) => store.update((state) => void (state.readOnly = readOnly)));
   }
 
   private take(state: State, event: RunEvent): void {
@@ -106,6 +109,7 @@ export class Studio {
       now.opened = null;
       now.notices = [];
     });
+    void this.lock.take(this.store.state.run.id);
     const run = this.checkAndRun();
     this.running = run;
     await run;
@@ -131,7 +135,7 @@ export class Studio {
   /** Writes the visitor's changes to where the run is stored; a run that is stored nowhere has them in the tab only. */
   keepEdits(): void {
     const { id, edits } = this.store.state.run;
-    if (id !== null) {
+    if (id !== null && !this.store.state.readOnly) {
       void this.client.call("keepEdits", { run: id, edits: JSON.stringify([...edits]) }).catch(() => undefined);
     }
   }
@@ -144,13 +148,20 @@ export class Studio {
         state.opened = { adapter: saved.adapter };
         state.engineHasRun = false;
       });
+      void this.lock.take(stored);
     }
   }
 
   /** Deletes a stored run, or all of them for `null`. */
   async forget(run: string | null): Promise<void> {
-    const kept = await this.client.call("forget", { run });
-    this.store.update((state) => void (state.kept = kept));
+    const { kept, run: shown, readOnly } = this.store.state;
+    for (const { id } of run === null ? (kept?.runs ?? []) : [{ id: run }]) {
+      if ((id !== shown.id || readOnly) && (await isTaken(id))) {
+        throw new Error("This run is open in another tab; close that tab, or show another run there, and delete it then.");
+      }
+    }
+    const left = await this.client.call("forget", { run });
+    this.store.update((state) => void (state.kept = left));
   }
 
   private async files(): Promise<TaskFiles> {

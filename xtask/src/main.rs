@@ -7,6 +7,7 @@ mod count;
 mod evaluate;
 mod files;
 mod node;
+mod package;
 mod paths;
 mod process;
 mod runner;
@@ -62,6 +63,11 @@ enum Command {
         #[arg(long, default_value_t = serve::DEFAULT_PORT)]
         port: u16,
     },
+    /// Set up, then build the npm package and its tarball into pkg/
+    Package {
+        #[command(flatten)]
+        build: wasm::Options,
+    },
     /// Run every check: format, clippy, native tests, wasm tests and the page's tests
     Test(test::Options),
     /// Run tasks natively for several seeds and write the table of rows
@@ -116,6 +122,7 @@ fn run(command: Command) -> Result<ExitCode> {
             server.announce();
             server.wait();
         }
+        Command::Package { build } => package::everything(&paths, &build)?,
         Command::Test(options) => return Ok(test::run(&paths, &options)),
         Command::Evaluate(options) => evaluate::run(&paths, &options)?,
         Command::Bench(options) => bench::run(&paths, &options)?,

@@ -1,8 +1,11 @@
 /** What is always true: the device, what left the tab, and notices that a person should read. */
 import type { State } from "../state";
 import { bytes, plural } from "../words";
-import { byId, make, setText } from "./dom";
+import { byId, make, setText, showError } from "./dom";
 import { isBusy } from "./task";
+
+const READ_ONLY =
+  "This run is open in another tab too, so this one only shows it, as it was when it was opened here. It can be changed here once the other tab is closed or shows another run.";
 
 export class Header {
   private readonly chip = byId("device-chip", HTMLLIElement);
@@ -12,10 +15,16 @@ export class Header {
   private readonly kept = byId("kept", HTMLSpanElement);
   private readonly forget = byId("forget", HTMLButtonElement);
   private readonly offline = byId("offline", HTMLSpanElement);
+  private readonly forgetError = byId("forget-error", HTMLParagraphElement);
   private shown = "";
 
-  constructor(onForget: () => void) {
-    this.forget.addEventListener("click", onForget);
+  constructor(onForget: () => Promise<void>) {
+    this.forget.addEventListener("click", () => {
+      onForget().then(
+        () => showError(this.forgetError, null),
+        (thrown: unknown) => showError(this.forgetError, thrown instanceof Error ? thrown.message : String(thrown)),
+      );
+    });
   }
 
   draw(state: State): void {
@@ -23,7 +32,7 @@ export class Header {
     this.chip.dataset.device = engine?.device ?? "none";
     setText(this.device, engine?.name ?? (state.engineError === null ? "Looking for a device …" : "No device"));
     setText(this.left, bytes(state.run.source !== "engine" ? 0 : (state.run.report?.teacher.bytes ?? 0)));
-    const messages = [engine?.notice ?? null, ...state.notices.map((notice) => notice.message)].filter((text) => text !== null);
+    const messages = [engine?.notice ?? null, state.readOnly ? READ_ONLY : null, ...state.notices.map((notice) => notice.message)].filter((text) => text !== null);
     if (messages.join("\n") !== this.shown) {
       this.shown = messages.join("\n");
       this.notices.replaceChildren(...messages.map((text) => make("p", { class: "notice" }, text)));

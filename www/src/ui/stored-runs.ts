@@ -21,7 +21,7 @@ export class StoredRunsPlace {
   draw(state: State): void {
     const runs = state.kept?.runs ?? [];
     const shown = state.run.id;
-    const key = `${runs.map((run) => `${run.id}:${run.bytes}`).join(",")}:${shown}:${isBusy(state)}`;
+    const key = `${runs.map((run) => `${run.id}:${run.bytes}`).join(",")}:${shown}:${isBusy(state)}:${state.readOnly}`;
     if (key === this.drawn) {
       return;
     }
