@@ -4,6 +4,7 @@ mod bench;
 mod browser;
 mod cargo;
 mod count;
+mod docs;
 mod evaluate;
 mod files;
 mod node;
@@ -68,6 +69,8 @@ enum Command {
         #[command(flatten)]
         build: wasm::Options,
     },
+    /// Make the book of docs/ into docs/book
+    Docs,
     /// Run every check: format, clippy, native tests, wasm tests and the page's tests
     Test(test::Options),
     /// Run tasks natively for several seeds and write the table of rows
@@ -123,6 +126,7 @@ fn run(command: Command) -> Result<ExitCode> {
             server.wait();
         }
         Command::Package { build } => package::everything(&paths, &build)?,
+        Command::Docs => docs::build(&paths)?,
         Command::Test(options) => return Ok(test::run(&paths, &options)),
         Command::Evaluate(options) => evaluate::run(&paths, &options)?,
         Command::Bench(options) => bench::run(&paths, &options)?,
