@@ -1,17 +1,15 @@
 /** The packed tarball, installed into three fresh apps, works there. */
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { dirname, extname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { serve } from "./serve";
 import { expect, foreign, recordRequests, test } from "./studio";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const pkg = join(here, "../../pkg");
 const APPS = ["vite", "webpack", "plain"] as const;
-const TYPES: Record<string, string> = { ".html": "text/html", ".js": "text/javascript", ".wasm": "application/wasm" };
 
 /** Where the apps are built, away from the repository and its node_modules. */
 let place = "";
@@ -63,8 +61,7 @@ for (const app of APPS) {
     if (app === "webpack") {
       node(folder, join(place, "node_modules/webpack/bin/webpack.js"), "--mode", "production", "--entry", "./main.js", "--stats", "errors-only");
     }
-    const server = await serve(app === "vite" ? join(folder, "dist") : folder);
-    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const { address, close } = await serve({ "/": app === "vite" ? join(folder, "dist") : folder });
     const requests = recordRequests(context);
     try {
       await page.goto(address);
@@ -73,7 +70,7 @@ for (const app of APPS) {
       expect(outcome["error"]).toBeUndefined();
       expectWorking(outcome["result"]);
     } finally {
-      server.close();
+      close();
     }
     expect(requests.filter((request) => request.endsWith(".wasm"))).toHaveLength(1);
     expect(foreign(requests, address)).toEqual([]);
@@ -107,18 +104,4 @@ function expectWorking(result: Record<string, any>): void {
     hub: "unsupported",
     given: "cancelled",
   });
-}
-
-/** The files of a folder, and nothing else. */
-function serve(folder: string): Promise<Server> {
-  const server = createServer((request, response) => {
-    const path = new URL(request.url ?? "/", "http://x").pathname;
-    try {
-      const body = readFileSync(join(folder, path.endsWith("/") ? `${path}index.html` : path));
-      response.writeHead(200, { "content-type": TYPES[extname(path) || ".html"] ?? "application/octet-stream", "content-length": body.byteLength }).end(body);
-    } catch {
-      response.writeHead(404).end();
-    }
-  });
-  return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(server)));
 }
