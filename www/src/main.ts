@@ -5,6 +5,7 @@ import "./style/places.css";
 import "./style/seeds.css";
 import "./style/result.css";
 import "./style/instances.css";
+import "./style/map.css";
 import "./style/tour.css";
 import type { SavedRun } from "./run-file/run-file";
 import { OWN_TASK, readSettings, writeSettings } from "./settings";
@@ -18,6 +19,7 @@ import { DiversityPlace } from "./ui/diversity";
 import { Header } from "./ui/header";
 import { InstancesPlace } from "./ui/instances";
 import { KeepPlace } from "./ui/keep";
+import { MapPlace } from "./ui/map";
 import { PrinciplesPlace } from "./ui/principles";
 import { ResultPlace } from "./ui/result";
 import { RunBar } from "./ui/run-bar";
@@ -66,6 +68,7 @@ const places = [
   new ResultPlace(),
   confusion,
   new ChangesPlace(),
+  new MapPlace({ seeds: () => studio.seeds(), embed: (texts, signal) => studio.client.call("embed", { texts }, signal) }),
   new TryPlace((text) => studio.client.call("predict", { text })),
   new KeepPlace(studio.client, store, { ownTask: () => task.ownTask(), open: openSaved }),
   new StoredRunsPlace({ open: openStored, forget: (id) => studio.forget(id) }),

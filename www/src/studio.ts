@@ -11,6 +11,7 @@ import { savedRunOf } from "./run-file/stored";
 import { OWN_TASK, toRunOptions, writeSettings } from "./settings";
 import type { State, Store } from "./state";
 import { fetchBundled, MODEL } from "./task/bundled";
+import { type LabelledRow, readRows } from "./task/rows";
 import { NO_SEEDS, ownFiles, type OwnTask, ownWords } from "./task/own";
 
 export class Studio {
@@ -162,6 +163,12 @@ export class Studio {
     }
     const left = await this.client.call("forget", { run });
     this.store.update((state) => void (state.kept = left));
+  }
+
+  /** The seeds of the chosen task. */
+  async seeds(): Promise<readonly LabelledRow[]> {
+    const read = readRows((await this.files()).seeds);
+    return "rows" in read ? read.rows : [];
   }
 
   private async files(): Promise<TaskFiles> {
