@@ -1,5 +1,5 @@
 /** What the page knows of a run: everything it shows is read off the events. */
-import type { InstanceWritten, Metrics, Principle, Report, RowName, RunEvent, RunStarted, Stage, TrainStep, Verdict } from "./events";
+import type { InstanceWritten, Metrics, Principle, Report, RowName, RunEvent, RunStarted, Stage, TrainStep, Verdict } from "#seedbed/events";
 import type { Edits } from "./instances/edits";
 
 export type Phase = "idle" | "loading" | "running" | "stopping" | "stopped" | "finished" | "failed";
