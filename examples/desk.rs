@@ -46,7 +46,15 @@ async fn learn(text: &str, mut say: impl FnMut(String)) -> Result<String, Box<dy
         }
     };
     let mut monitor = Monitor::new(tell, Cancel::new());
-    evolve::run(&model, &opened, &task, &settings, &mut monitor, &mut outcome).await?;
+    evolve::run(
+        &model,
+        &opened,
+        &task,
+        &settings,
+        &mut monitor,
+        &mut outcome,
+    )
+    .await?;
     let adapter = outcome.adapter.as_ref().map(|(_, adapter)| adapter);
     let shares = evolve::predict(&model, &task, adapter, text).await?;
     let best = (0..shares.len()).max_by(|a, b| shares[*a].total_cmp(&shares[*b]));

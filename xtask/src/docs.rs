@@ -283,7 +283,10 @@ mod tests {
     #[test]
     fn a_link_to_a_page_leads_to_it_and_any_other_to_the_sources() {
         let book = book();
-        assert_eq!(&*book.address("start.md#in-the-browser"), "index.html#in-the-browser");
+        assert_eq!(
+            &*book.address("start.md#in-the-browser"),
+            "index.html#in-the-browser"
+        );
         assert_eq!(&*book.address("privacy.md"), "privacy.html");
         assert_eq!(
             &*book.address("../benches/README.md"),
@@ -306,7 +309,11 @@ mod tests {
         for place in 0..book.pages.len() {
             let html = book.html(place);
             for asking in ["src=\"http", "<script", "@import", "rel=\"preconnect\""] {
-                assert!(!html.contains(asking), "{}: {asking}", book.pages[place].file);
+                assert!(
+                    !html.contains(asking),
+                    "{}: {asking}",
+                    book.pages[place].file
+                );
             }
         }
     }
