@@ -35,7 +35,9 @@ pub use device::{
 pub use embedding::{embedding, gather_rows, scatter_rows};
 pub use heads::Heads;
 pub use pick::pick_into;
-pub use product::{Job, Packing, Place, Weight, WeightRows, add_row, join, product, product_into};
+pub use product::{
+    Job, Packing, Place, Weight, WeightRows, add_row, copied, join, product, product_into,
+};
 pub use rms_norm::{add_rms_norm, rms_norm, rms_norm_backward};
 pub use rope::{Rotary, rope, rope_backward};
 pub use sample::{Sampling, sample};

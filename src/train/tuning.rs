@@ -33,7 +33,7 @@ impl<'a> Tuning<'a> {
         Self {
             model,
             // A copy: training writes in place.
-            optimiser: AdamW::new(config.optimiser, factors * 1.0),
+            optimiser: AdamW::new(config.optimiser, kernels::copied(factors)),
             frame,
             config,
             step: 0,
@@ -42,7 +42,7 @@ impl<'a> Tuning<'a> {
 
     /// A copy of the adapter as trained so far.
     pub fn adapter(&self) -> Adapter {
-        let factors = self.optimiser.factors().clone() * 1.0;
+        let factors = kernels::copied(self.optimiser.factors().clone());
         self.frame.clone().with_factors(factors)
     }
 

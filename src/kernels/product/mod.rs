@@ -172,14 +172,24 @@ pub fn add_row(x: Tensor<2>, row: Tensor<1>) -> Tensor<2> {
 /// The values of `head` and behind them those of `tail`: two products with one. burn's `cat` comes with every type it
 /// knows, the quantised among them, which is more than a tenth of the whole module in a browser.
 pub fn join(head: Tensor<1>, tail: Tensor<1>) -> Tensor<1> {
-    let device = head.device();
     let ([first], [second]) = (head.dims(), tail.dims());
-    let one = || super::floats(vec![1.0], [1], &device);
-    let copied = |m: usize, offset: usize| Job {
-        out: Place::rows(offset, 1),
-        ..Job::dense(m, 1, 1)
+    let out = Tensor::empty([first + second], &head.device());
+    copy_into(tail, copy_into(head, out, 0), first)
+}
+
+/// The same values in memory of their own.
+pub fn copied(values: Tensor<1>) -> Tensor<1> {
+    let out = Tensor::empty(values.dims(), &values.device());
+    copy_into(values, out, 0)
+}
+
+fn copy_into(values: Tensor<1>, out: Tensor<1>, offset: usize) -> Tensor<1> {
+    let [count] = values.dims();
+    // One row, so that the values lie in fours.
+    let job = Job {
+        out: Place::rows(offset, count),
+        ..Job::dense(1, 1, count)
     };
-    let out = Tensor::empty([first + second], &device);
-    let out = product_into(head, one(), out, copied(first, 0));
-    product_into(tail, one(), out, copied(second, first))
+    let one = super::floats(vec![1.0], [1], &out.device());
+    product_into(one, values, out, job)
 }
