@@ -3,6 +3,7 @@ import type { CallName, Calls, Message, Request } from "../protocol";
 import { openEngine } from "./device";
 import { installDoor } from "./door";
 import { CodedError, toFailure } from "./failure";
+import { goOnWith, withoutHeld } from "./ledger";
 import { fetchModel } from "./model";
 import { RunStore } from "./run-store";
 import { forgetRuns, keepEdits, keptRuns, storedRun } from "./stored-runs";
@@ -77,11 +78,12 @@ const handlers: Handlers = {
   },
 
   async ledger() {
-    return theEngine().ledger() ?? null;
+    return withoutHeld(theEngine().ledger()) ?? null;
   },
 
   async setLedger({ ledger }) {
     theEngine().set_ledger(ledger);
+    goOnWith(ledger);
     return null;
   },
 
@@ -169,7 +171,7 @@ async function runAndKeep(
 async function keepResults(store: RunStore): Promise<void> {
   try {
     await store.save("instances.jsonl", theEngine().instances());
-    const [ledger, answers] = [theEngine().ledger(), theEngine().answers()];
+    const [ledger, answers] = [withoutHeld(theEngine().ledger()), theEngine().answers()];
     if (ledger !== undefined) {
       await store.save("ledger.json", ledger);
     }
