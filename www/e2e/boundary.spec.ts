@@ -73,7 +73,7 @@ test("a brief is shown byte for byte, and goes only after it was read; the key s
   await play(studio);
   await expect(page.locator("#principles-box li", { hasText: "forecast" })).toHaveCount(1);
   expect(server.asked).toHaveLength(1);
-  await expect(page.locator("#cost-table tbody tr").last()).toContainText("all 14 seeds sent");
+  await expect(page.locator("#cost-table tbody tr").last()).toContainText("all 63 seeds sent");
   expect(studio.errors).toEqual([]);
   await server.close();
 });
