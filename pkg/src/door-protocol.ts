@@ -17,6 +17,8 @@ export interface AskDoor {
 
 /** From the door on the answer's port. */
 export type DoorAnswer =
+  /** From the page: the visitor agreed, and the body is on its way. */
+  | { type: "passed" }
   | { type: "head"; status: number; retryAfter: string | null }
   | { type: "bytes"; bytes: Uint8Array<ArrayBuffer> }
   | { type: "end" }

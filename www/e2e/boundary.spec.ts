@@ -73,7 +73,7 @@ test("a brief is shown byte for byte, and goes only after it was read; the key s
   await play(studio);
   await expect(page.locator("#principles-box li", { hasText: "forecast" })).toHaveCount(1);
   expect(server.asked).toHaveLength(1);
-  await expect(page.locator("#cost-table tbody tr").last()).toContainText("all 14 seeds sent");
+  await expect(page.locator("#cost-table tbody tr").last()).toContainText("all 63 seeds sent");
   expect(studio.errors).toEqual([]);
   await server.close();
 });
@@ -88,6 +88,9 @@ test("a run that asks for itself waits until its brief was read, and its ledger 
   await page.locator("#stop").click();
   await studio.expectPhase("stopped", 5000);
   await expect(page.locator("#brief")).toBeHidden();
+  // What was not let through did not leave.
+  await expect(page.locator("#bytes-left")).toHaveText("0 bytes");
+  await expect(page.locator("#ledger-list [data-entry=sent]")).toHaveCount(0);
   await play(studio, "running");
   await expect(page.locator("#brief-text")).toContainText("Labels: ");
   await readAndSend(page);
@@ -117,6 +120,8 @@ test("the page with a brief on it has no barrier and is never wider than a small
   await expect(page.locator("#rules-tree .rule").first()).toBeVisible();
   await expectNoBarrier(page, 360);
   await page.emulateMedia({ colorScheme: "dark" });
+  // Colours fade from one to the other.
+  await page.waitForTimeout(1000);
   await expectNoBarrier(page, 360);
   await server.close();
 });
@@ -126,6 +131,7 @@ test("principles can be edited, what changed is said, and an empty rule is refus
   await page.locator("#rules-title").click();
   await page.getByRole("button", { name: "Take the offline teacher's" }).click();
   const rules = page.locator("#rules-tree .rule");
+  await expect(rules.first()).toBeVisible();
   const count = await rules.count();
   await rules.first().locator("textarea").fill("Write like a poet.");
   await rules.first().locator("textarea").blur();

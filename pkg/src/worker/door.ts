@@ -1,24 +1,27 @@
 /** The engine's way to the door: a knock goes to the page, which passes it on once the visitor has agreed to it. */
 import type { CloseAnswer, DoorAnswer, DoorReply, SeedbedDoor } from "../door-protocol";
 import type { Message } from "../protocol";
+import { hasPassed } from "./ledger";
 
 /** Gives the engine its door. */
 export function installDoor(): void {
   const door: SeedbedDoor = (url, body) => {
     const { port1, port2 } = new MessageChannel();
     self.postMessage({ type: "knock", url, body, port: port2 } satisfies Message, [port2]);
-    return answered(port1);
+    return answered(port1, body);
   };
   Object.assign(self, { seedbedDoor: door });
 }
 
-function answered(port: MessagePort): Promise<DoorReply> {
+function answered(port: MessagePort, body: string): Promise<DoorReply> {
   return new Promise((resolve, reject) => {
     const waiting: Uint8Array[] = [];
     let over: "no" | "end" | Error = "no";
     let wake: () => void = () => undefined;
     port.onmessage = ({ data }: MessageEvent<DoorAnswer>) => {
       switch (data.type) {
+        case "passed":
+          return hasPassed(body);
         case "head":
           return resolve({
             status: data.status,

@@ -4,6 +4,7 @@ import type { CallName, Calls, ChosenModel, Message, ModelInfo, Request } from "
 import { openEngine } from "./device";
 import { installDoor } from "./door";
 import { CodedError, toFailure } from "./failure";
+import { goOnWith, withoutHeld } from "./ledger";
 import { watchDevices } from "./lost";
 import { bundledFiles, type Fetching, fetchModel } from "./model";
 import type { EngineFile } from "./models/bytes";
@@ -106,11 +107,12 @@ const handlers: Handlers = {
   },
 
   async ledger() {
-    return theEngine().ledger() ?? null;
+    return withoutHeld(theEngine().ledger()) ?? null;
   },
 
   async setLedger({ ledger }) {
     theEngine().set_ledger(ledger);
+    goOnWith(ledger);
     return null;
   },
 
@@ -263,7 +265,7 @@ async function runAndKeep(
 async function keepResults(store: RunStore): Promise<void> {
   try {
     await store.save("instances.jsonl", theEngine().instances());
-    const [ledger, answers] = [theEngine().ledger(), theEngine().answers()];
+    const [ledger, answers] = [withoutHeld(theEngine().ledger()), theEngine().answers()];
     if (ledger !== undefined) {
       await store.save("ledger.json", ledger);
     }

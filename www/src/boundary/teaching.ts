@@ -192,6 +192,8 @@ export class Teaching {
     this.store.update(({ boundary }) => void (boundary.underWay += bytes));
     this.passed.push({ url, body, port });
     try {
+      await this.door.open(url);
+      port.postMessage({ type: "passed" } satisfies DoorAnswer);
       await this.door.pass(url, body, port2);
     } catch (thrown) {
       // It never left.
