@@ -12,16 +12,17 @@ export type ErrorCode =
   | "crashed"
   | "device"
   | "disposed"
+  | "download"
+  | "memory"
   | "no_webgpu"
   | "superseded"
   | "teacher"
   | "train"
-  | "unknown"
-  | "unsupported";
+  | "unknown";
 
 const REMEDIES: Readonly<Record<ErrorCode, string>> = {
   bad_task: "Mend the task: `message` names the seed, label or field that is wrong. `student.check(task)` reads a task without running it.",
-  bad_model: "See to it that the model's files are served beside the package's own, unchanged.",
+  bad_model: "Choose another model or file, as `message` says; the bundled model's files must be served beside the package's own, unchanged.",
   bad_principles: "Mend the recorded principles: one JSON object a line, as a run's `principle` events have them.",
   bad_setting: "Change the option that `message` names.",
   busy: "Await the run's `result`, or call its `cancel()`, before the next one begins.",
@@ -29,12 +30,13 @@ const REMEDIES: Readonly<Record<ErrorCode, string>> = {
   crashed: "Try again: the engine was started anew. Ask for fewer instances if it happens again.",
   device: "Reload the page, or load the student with `{ device: \"cpu\" }`.",
   disposed: "Load a new student; this one was disposed of.",
+  download: "Check the repository's name and the network, then load it again: what has arrived is kept.",
+  memory: "Load the model with fewer bits (`dtype`), or a smaller one.",
   no_webgpu: "Load the student with `{ device: \"auto\" }` or `{ device: \"cpu\" }`.",
   superseded: "Export a run's adapter before the student begins another run.",
   teacher: "Use the offline teacher, or recorded principles.",
   train: "Lower the learning rate.",
   unknown: "Report it with the message.",
-  unsupported: "Load \"bundled\".",
 };
 
 /** Every error of this package. */

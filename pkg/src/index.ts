@@ -14,4 +14,5 @@ export type { Run } from "./run";
 export type { Example, Task } from "./task";
 export { SeedbedError, type ErrorCode } from "./errors";
 export type { AdapterFiles, DeviceChoice, Embeddings, ModelInfo, Prediction, TaskSummary } from "./protocol";
+export type { Dtype } from "./models/types";
 export type * from "./events";

@@ -94,6 +94,12 @@ export interface ModelFiles {
   weights: string;
 }
 
+/** Where a model is loaded from. One of the hub is kept in this browser's storage; files are only read. */
+export type LoadSource =
+  | { kind: "addresses"; files: ModelFiles }
+  | { kind: "files"; files: File[] }
+  | { kind: "hub"; repository: string; file: string | null };
+
 /** How to write behind a prompt. */
 export interface GenerateOptions {
   /** Texts, 1 to 4096; 1 unless told. */
@@ -190,7 +196,7 @@ export interface Calls {
   open: { input: { base: string; device: DeviceChoice }; output: OpenedEngine };
   check: { input: { files: TaskFiles }; output: TaskSummary };
   /** Loads a model from the addresses of its files. */
-  load: { input: { files: ModelFiles }; output: ModelInfo };
+  load: { input: { source: LoadSource; dtype: Dtype }; output: ModelInfo };
   /** `folder`: where the run is stored, `null` for nowhere. `model`: `null` for the one that is loaded. */
   run: { input: { folder: string | null; settings: string; files: TaskFiles; options: RunOptions; model: ChosenModel | null }; output: Report };
   /** Gives up a call that is under way, by its number. */

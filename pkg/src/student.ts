@@ -2,7 +2,8 @@
 import { EngineClient } from "./engine-client";
 import { SeedbedError, toSeedbedError } from "./errors";
 import type { Report, RunEvent } from "./events";
-import type { AdapterFiles, CallName, Calls, DeviceChoice, Embeddings, ModelFiles, ModelInfo, OpenedEngine, Prediction, RunOptions, TaskSummary } from "./protocol";
+import type { AdapterFiles, CallName, Calls, DeviceChoice, Embeddings, LoadSource, ModelInfo, OpenedEngine, Prediction, RunOptions, TaskSummary } from "./protocol";
+import type { Dtype } from "./models/types";
 import { Run } from "./run";
 import { type Task, toFiles } from "./task";
 
@@ -17,6 +18,8 @@ export interface LoadProgress {
 export interface LoadOptions {
   /** `auto`, the default: WebGPU where a graphics card answers, else the CPU. */
   device?: DeviceChoice;
+  /** What the model's matrices are kept in; `f32` unless told. Fewer bits take less memory. */
+  dtype?: Dtype;
   onProgress?: (progress: LoadProgress) => void;
   /** Gives the loading up. */
   signal?: AbortSignal;
@@ -74,7 +77,8 @@ export interface StudentPrediction extends Prediction {
 
 export class Student {
   readonly #client: EngineClient;
-  readonly #files: ModelFiles;
+  readonly #source: LoadSource;
+  readonly #dtype: Dtype;
   #engine: OpenedEngine;
   #model: ModelInfo;
   #run: Run | null = null;
@@ -82,25 +86,27 @@ export class Student {
   #ready: Promise<unknown> = Promise.resolve();
   #disposed = false;
 
-  private constructor(client: EngineClient, files: ModelFiles, engine: OpenedEngine, model: ModelInfo) {
+  private constructor(client: EngineClient, source: LoadSource, dtype: Dtype, engine: OpenedEngine, model: ModelInfo) {
     this.#client = client;
-    this.#files = files;
+    this.#source = source;
+    this.#dtype = dtype;
     this.#engine = engine;
     this.#model = model;
   }
 
   /** @internal */
-  static async load(files: ModelFiles, options: LoadOptions, startWorker: () => Worker): Promise<Student> {
+  static async load(source: LoadSource, options: LoadOptions, startWorker: () => Worker): Promise<Student> {
     const loaded: { student: Student | null } = { student: null };
     const client = new EngineClient(
       {
         event: (event) => loaded.student?.hear(event),
         loading: (done, total) => options.onProgress?.({ done, total }),
+        keeping: (done, total) => options.onProgress?.({ done, total }),
         notice: () => undefined,
       },
       options.worker ?? startWorker,
     );
-    const { signal } = options;
+    const { signal, dtype = "f32" } = options;
     const close = () => client.close();
     signal?.addEventListener("abort", close, { once: true });
     try {
@@ -108,8 +114,8 @@ export class Student {
         throw new SeedbedError("cancelled", "Stopped before the model was there.");
       }
       const engine = await client.open(options.device ?? "auto");
-      const model = await client.call("load", { files });
-      loaded.student = new Student(client, files, engine, model);
+      const model = await client.call("load", { source, dtype });
+      loaded.student = new Student(client, source, dtype, engine, model);
       return loaded.student;
     } catch (thrown) {
       client.close();
@@ -238,7 +244,7 @@ export class Student {
   #startAnew(): void {
     const started = this.#client.reopen().then(async (engine) => {
       this.#engine = engine;
-      this.#model = await this.#client.call("load", { files: this.#files });
+      this.#model = await this.#client.call("load", { source: this.#source, dtype: this.#dtype });
     });
     // Said to whoever calls next.
     started.catch(() => undefined);

@@ -61,7 +61,7 @@ for (const app of APPS) {
     if (app === "webpack") {
       node(folder, join(place, "node_modules/webpack/bin/webpack.js"), "--mode", "production", "--entry", "./main.js", "--stats", "errors-only");
     }
-    const { address, close } = await serve({ "/": app === "vite" ? join(folder, "dist") : folder });
+    const { address, close } = await serve({ "/model/": join(pkg, "../models/seedbed-3m/"), "/": app === "vite" ? join(folder, "dist") : folder });
     const requests = recordRequests(context);
     try {
       await page.goto(address);
@@ -72,7 +72,7 @@ for (const app of APPS) {
     } finally {
       close();
     }
-    expect(requests.filter((request) => request.endsWith(".wasm"))).toHaveLength(1);
+    expect(new Set(requests.filter((request) => request.endsWith(".wasm"))).size).toBe(1);
     expect(foreign(requests, address)).toEqual([]);
   });
 }
@@ -91,6 +91,7 @@ function expectWorking(result: Record<string, any>): void {
   expect(["glad", "sad"]).toContain(result["label"]);
   expect(result["sum"]).toBeCloseTo(1, 4);
   expect(result["afterwards"]).toBe(1);
+  expect(result["own"]).toEqual([result["parameters"], 2]);
   expect(result["embedded"][1]).toBe(2 * result["embedded"][0]);
   expect(result["codes"]).toEqual({
     unready: "bad_setting",
@@ -101,7 +102,8 @@ function expectWorking(result: Record<string, any>): void {
     badTask: "bad_task",
     badSetting: "bad_setting",
     disposed: "disposed",
-    hub: "unsupported",
+    hub: "download",
+    noModel: "bad_model",
     given: "cancelled",
   });
 }

@@ -1,13 +1,13 @@
 /** The worker: owns the engine, so that the page never waits. It answers the requests of `protocol.ts`, and nothing else. */
 import { BUNDLED_MODEL } from "../models/bundled";
-import type { CallName, Calls, ChosenModel, Message, ModelInfo, Request } from "../protocol";
+import type { CallName, Calls, ChosenModel, LoadSource, Message, ModelInfo, Request } from "../protocol";
 import { openEngine } from "./device";
 import { installDoor } from "./door";
 import { CodedError, toFailure } from "./failure";
 import { goOnWith, withoutHeld } from "./ledger";
 import { watchDevices } from "./lost";
 import { bundledFiles, type Fetching, fetchModel } from "./model";
-import type { EngineFile } from "./models/bytes";
+import { blobFile, type EngineFile } from "./models/bytes";
 import { Models } from "./models/models";
 import { RunStore } from "./run-store";
 import { forgetRuns, keepEdits, keptRuns, storedRun } from "./stored-runs";
@@ -53,9 +53,9 @@ const handlers: Handlers = {
     return theEngine().check_task(files.task, files.seeds, files.test);
   },
 
-  async load({ files }, signal) {
-    const fetched = await fetchModel(files, fetching(signal));
-    return openModel(null, files.name, fetched, "f32", signal);
+  async load({ source, dtype }, signal) {
+    const { name, files } = await sourceOf(source, signal);
+    return openModel(null, name, files, dtype, signal);
   },
 
   async run({ folder, settings, files, options, model }, given) {
@@ -207,6 +207,27 @@ async function loadModel({ model, dtype }: ChosenModel, signal: AbortSignal): Pr
   }
   const { name, files } = model === BUNDLED_MODEL ? { name: model, files: await fetchModel(bundledFiles(base, model), fetching(signal)) } : await models.open(model);
   await openModel(wanted, name, files, dtype, signal);
+}
+
+async function sourceOf(source: LoadSource, signal: AbortSignal): Promise<{ name: string; files: EngineFile[] }> {
+  switch (source.kind) {
+    case "addresses":
+      return { name: source.files.name, files: await fetchModel(source.files, fetching(signal)) };
+    case "files": {
+      const { name } = models.ofFiles(source.files);
+      return { name, files: source.files.map((file) => blobFile(file.name, file)) };
+    }
+    case "hub": {
+      const found = await models.lookUp(source.repository, source.file);
+      if ("choices" in found) {
+        throw new CodedError("bad_model", `${source.repository} holds several GGUF files; name one of them as \`file\`: ${found.choices.join(", ")}.`);
+      }
+      const stop = () => models.stop();
+      signal.addEventListener("abort", stop);
+      const { id } = await models.keep(found.plan.id).finally(() => signal.removeEventListener("abort", stop));
+      return models.open(id);
+    }
+  }
 }
 
 async function openModel(wanted: string | null, name: string, files: EngineFile[], dtype: ChosenModel["dtype"], signal: AbortSignal): Promise<ModelInfo> {

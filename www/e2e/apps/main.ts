@@ -63,7 +63,13 @@ async function main(): Promise<unknown> {
   const badTask = await codeOf(() => student.check({ ...task, labels: ["glad"] }));
   const badSetting = await codeOf(() => student.generate({ prompt: "Once", topP: 2 }));
   student.dispose();
+  // The same model once more, as files of the visitor's own and in fewer bits.
+  const files = ["config.json", "tokenizer.json", "model.safetensors"].map(async (name) => new File([await (await fetch(`/model/${name}`)).blob()], name));
+  const own = await Seedbed.load(await Promise.all(files), { device: "cpu", dtype: "q8" });
+  const ownTexts = await own.generate({ prompt: "Once upon a time", n: 2, maxTokens: 4 });
+  own.dispose();
   return {
+    own: [own.model.parameters, ownTexts.length],
     loading,
     parameters: student.model.parameters,
     device: student.device,
@@ -85,7 +91,8 @@ async function main(): Promise<unknown> {
       badTask,
       badSetting,
       disposed: await codeOf(() => student.generate({ prompt: "Once" })),
-      hub: await codeOf(() => Seedbed.load({ hub: "someone/some-model" })),
+      hub: await codeOf(() => Seedbed.load({ hub: "no repository" }, { device: "cpu" })),
+      noModel: await codeOf(() => Seedbed.load([new File(["x"], "x.txt")], { device: "cpu" })),
       given: await codeOf(() => Seedbed.load("bundled", { signal: AbortSignal.abort() })),
     },
   };
