@@ -6,6 +6,8 @@
 mod data;
 mod event;
 mod evokd;
+mod journal;
+mod knobs;
 mod lance;
 mod monitor;
 mod principles;
@@ -21,8 +23,10 @@ pub use event::{
     Difficulty, Event, Instance, InstanceCounts, Origin, Report, RoundReport, RowName, Stage,
     TeacherReport, Tokens,
 };
+pub use journal::{Files, Journal, Kept, LogError, Waiting, read_log};
+pub use knobs::{KNOBS, Knob, Settings, knob};
 pub use monitor::{Cancel, Monitor};
 pub use principles::brief;
 pub use run::{Outcome, run};
-pub use settings::{Ablation, Judge, Recipe, Settings, Teacher, VoteRule, Voter};
+pub use settings::{Ablation, Judge, Recipe, Teacher, VoteRule, Voter};
 pub use stages::{evaluate, predict};

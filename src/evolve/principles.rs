@@ -1,5 +1,6 @@
 //! Where a run's principles come from, and which of them the seeds vote for.
 
+use super::journal::{Kept, Sum, halves};
 use super::run::Run;
 use super::stages::Bench;
 use super::{Ablation, Event, Monitor, RowName, Settings, Stage, Teacher, TeacherReport, prompts};
@@ -78,6 +79,15 @@ async fn taught(
         Teacher::Recorded(text) => recorded::parse(text, task)?.set,
         Teacher::Api { url, model, key } => {
             let destination = Destination::parse(url)?;
+            let mut known = settings.ledger.clone();
+            // What was told before the run was interrupted stays told, whether or not an answer came.
+            while let Some(kept) = monitor.recall_if("cleared")? {
+                let texts = kept.texts.first().map_or("", String::as_str);
+                known = Some(Ledger::from_json(texts)?);
+                if let Some(kept) = monitor.recall_if("principles")? {
+                    return answered(&kept, task, teacher, ledger);
+                }
+            }
             let brief = match &settings.brief {
                 Some(brief) => brief.clone(),
                 None => brief(whole, settings.epsilon)?,
@@ -86,19 +96,22 @@ async fn taught(
             if settings.own_words_confirmed {
                 guard = guard.with_own_words_confirmed();
             }
-            let ledger = ledger.insert(
-                settings
-                    .ledger
-                    .clone()
-                    .unwrap_or_else(|| Ledger::new(Epsilon::TOTAL)),
-            );
-            let spent = ledger.spent();
+            let ledger = ledger.insert(known.unwrap_or_else(|| Ledger::new(Epsilon::TOTAL)));
+            let spent = settings
+                .ledger
+                .as_ref()
+                .map_or(Epsilon::ZERO, Ledger::spent);
             let (brief, _) = guard.clear(brief, destination, ledger, api::now())?;
             teacher.epsilon = ledger.spent_since(spent);
             monitor.send(&Event::Brief {
                 text: brief.get().text().to_owned(),
                 destination: brief.destination().url().to_owned(),
                 epsilon: teacher.epsilon,
+            });
+            monitor.keep(Kept {
+                what: "cleared".into(),
+                texts: vec![ledger.to_json()],
+                ..Kept::default()
             });
             let asked = api::Teacher::new(model).with_key(key.as_deref());
             let cancel = monitor.cancel();
@@ -110,10 +123,43 @@ async fn taught(
             teacher.bytes += answer.bytes_sent;
             teacher.tokens_in += answer.usage.input;
             teacher.tokens_out += answer.usage.output;
+            let counts = [
+                teacher.requests as u64,
+                teacher.bytes as u64,
+                teacher.tokens_in,
+                teacher.tokens_out,
+                u64::from(teacher.epsilon.thousandths()),
+            ];
+            monitor.keep(Kept {
+                what: "principles".into(),
+                texts: vec![ledger.to_json(), answer.set.to_json().unwrap_or_default()],
+                numbers: counts.into_iter().flat_map(halves).collect(),
+                ..Kept::default()
+            });
             answer.set
         }
     };
     Ok(set)
+}
+
+/// What a teacher answered before the run was interrupted, and what that had cost.
+fn answered(
+    kept: &Kept,
+    task: &Task,
+    teacher: &mut TeacherReport,
+    ledger: &mut Option<Ledger>,
+) -> Result<PrincipleSet, Error> {
+    let text = |place: usize| kept.texts.get(place).map_or("", String::as_str);
+    let count = |place: usize| match kept.numbers.get(2 * place..2 * place + 2) {
+        Some(halves) => u64::from(halves[0]) << 32 | u64::from(halves[1]),
+        None => 0,
+    };
+    *ledger = Some(Ledger::from_json(text(0))?);
+    teacher.requests = count(0) as usize;
+    teacher.bytes = count(1) as usize;
+    (teacher.tokens_in, teacher.tokens_out) = (count(2), count(3));
+    teacher.epsilon = Epsilon::new(count(4) as u32)?;
+    Ok(recorded::parse(text(1), task)?.set)
 }
 
 /// The principles that the small model itself finds in the seeds; none where it finds none that can stand.
@@ -210,12 +256,10 @@ pub(super) async fn select(
                 rejected: bench.writing_row(seed, &[], &[])?,
             });
         }
+        let found = asked(bench, monitor, student, &pairs).await?;
         let mut gains = vec![0.0f32; voters.len()];
-        let found = monitor
-            .whole(reference_logps(bench.model, Some(student), &pairs))
-            .await?;
-        for (place, logps) in places.into_iter().zip(found) {
-            gains[place] = (logps.chosen - logps.rejected) as f32;
+        for (place, gain) in places.into_iter().zip(found) {
+            gains[place] = gain;
         }
         votes.push(gains);
         tokens.push(bench.model.vocabulary.encode(&principle.text)?.len());
@@ -229,6 +273,34 @@ pub(super) async fn select(
         });
     }
     Ok(selection.set)
+}
+
+/// By how much the chosen text of each pair is likelier than the other, nats.
+async fn asked(
+    bench: &Bench<'_>,
+    monitor: &Monitor<'_>,
+    student: &Adapter,
+    pairs: &[Pair],
+) -> Result<Vec<f32>, Error> {
+    let rows = pairs.iter().flat_map(|pair| [&pair.chosen, &pair.rejected]);
+    let of = Sum::new().rows(rows).end();
+    if let Some(kept) = monitor.recall("votes", of)? {
+        return Ok(kept.numbers.into_iter().map(f32::from_bits).collect());
+    }
+    let found = monitor
+        .whole(reference_logps(bench.model, Some(student), pairs))
+        .await?;
+    let gains: Vec<f32> = found
+        .iter()
+        .map(|logps| (logps.chosen - logps.rejected) as f32)
+        .collect();
+    monitor.keep(Kept {
+        what: "votes".into(),
+        of,
+        numbers: gains.iter().map(|gain| gain.to_bits()).collect(),
+        ..Kept::default()
+    });
+    Ok(gains)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use super::journal::{Kept, Sum};
 use crate::Error;
 use crate::curate::review::{MOST, likelihood};
 use crate::evolve::{
@@ -135,7 +136,7 @@ impl<'a> Bench<'a> {
         salt: u64,
     ) -> Result<Adapter, Error> {
         let mut trainer = self.trainer(start, steps, salt)?;
-        self.steps(monitor, place, &mut trainer, groups, steps, salt)
+        self.tune(monitor, place, &mut trainer, groups, (steps, true), salt)
             .await?;
         Ok(trainer.finish())
     }
@@ -175,14 +176,35 @@ impl<'a> Bench<'a> {
         steps: usize,
         salt: u64,
     ) -> Result<(), Error> {
+        self.tune(monitor, place, trainer, groups, (steps, false), salt)
+            .await
+    }
+
+    /// So many steps, and whether the training ends with them.
+    async fn tune(
+        &self,
+        monitor: &mut Monitor<'_>,
+        place: (Stage, Option<RowName>),
+        trainer: &mut Trainer<'_>,
+        groups: &[Vec<Row>],
+        (steps, ends): (usize, bool),
+        salt: u64,
+    ) -> Result<(), Error> {
         let mut rng = fastrand::Rng::with_seed(self.seed(salt));
         let mut batches: Vec<Vec<Row>> = Vec::new();
         monitor.begin(place.0, place.1, steps);
+        let of = Sum::new().rows(groups.iter().flatten()).end();
+        let device = self.model.decoder.device();
+        let done = monitor.resume(trainer, of, steps, device).await?;
+        let mut checkpoints = monitor.checkpoints(of, ends);
         for step in 0..steps {
             if batches.is_empty() {
                 batches = one_pass(groups, self.settings.batch, &mut rng);
             }
             let batch = batches.pop().ok_or(TrainError::Empty)?;
+            if step < done {
+                continue;
+            }
             let metrics = monitor.whole(trainer.step(&batch)).await?;
             monitor.send(&Event::TrainStep {
                 row: place.1,
@@ -193,6 +215,7 @@ impl<'a> Bench<'a> {
                 grad_norm: metrics.grad_norm,
                 num_tokens: metrics.num_tokens,
             });
+            checkpoints.after(monitor, trainer, step + 1, steps).await?;
             monitor.tick(step + 1).await?;
         }
         monitor.end();
@@ -225,7 +248,12 @@ impl<'a> Bench<'a> {
         fastrand::Rng::with_seed(settings.seed ^ salt << 32).shuffle(&mut order);
         let mut trainer =
             DpoTrainer::new(self.model, start.clone(), config, DpoLossConfig::default());
-        for (step, batch) in order.chunks(settings.batch).enumerate() {
+        let ids = order.iter().flat_map(|pair| [&pair.chosen, &pair.rejected]);
+        let of = Sum::new().rows(ids).end();
+        let device = self.model.decoder.device();
+        let done = monitor.resume(&mut trainer, of, steps, device).await?;
+        let mut checkpoints = monitor.checkpoints(of, true);
+        for (step, batch) in order.chunks(settings.batch).enumerate().skip(done) {
             let batch: Vec<Pair> = batch.iter().map(|pair| (*pair).clone()).collect();
             let references = monitor
                 .whole(reference_logps(self.model, Some(&start), &batch))
@@ -243,6 +271,9 @@ impl<'a> Bench<'a> {
                 rewards_accuracies: done.metrics.rewards_accuracies,
                 rewards_margins: done.metrics.rewards_margins,
             });
+            checkpoints
+                .after(monitor, &trainer, step + 1, steps)
+                .await?;
             monitor.tick(step + 1).await?;
         }
         monitor.end();
@@ -264,16 +295,28 @@ impl<'a> Bench<'a> {
         one_line: bool,
         seed: u64,
     ) -> Result<Vec<Text>, Error> {
+        let drawn = [limit as u32, sampling.temperature.to_bits(), seed as u32];
+        let of = Sum::new().lists(prompts).add(&drawn).end();
+        let read = prompts.iter().map(Vec::len).sum();
+        if let Some(kept) = monitor.recall("texts", of)? {
+            let (written, finished) = kept.numbers.split_first().unwrap_or((&0, &[]));
+            self.spend(read, *written as usize);
+            let texts = kept.texts.into_iter().zip(finished);
+            return Ok(texts
+                .map(|(text, finished)| Text {
+                    text,
+                    finished: *finished != 0,
+                })
+                .collect());
+        }
         let mut batch = Batch::start(self.model, adapter, prompts, limit, sampling, seed)?;
         while !batch.is_done() {
             monitor.whole(batch.step()).await?;
             monitor.breathe().await?;
         }
-        self.spend(
-            prompts.iter().map(Vec::len).sum(),
-            batch.written().iter().map(|text| text.ids.len()).sum(),
-        );
-        batch
+        let written = batch.written().iter().map(|text| text.ids.len()).sum();
+        self.spend(read, written);
+        let texts = batch
             .written()
             .iter()
             .map(|written| {
@@ -291,7 +334,41 @@ impl<'a> Bench<'a> {
                     finished,
                 })
             })
-            .collect()
+            .collect::<Result<Vec<Text>, Error>>()?;
+        let finished = texts.iter().map(|text| u32::from(text.finished));
+        monitor.keep(Kept {
+            what: "texts".into(),
+            of,
+            numbers: [written as u32].into_iter().chain(finished).collect(),
+            texts: texts.iter().map(|text| text.text.clone()).collect(),
+            ..Kept::default()
+        });
+        Ok(texts)
+    }
+
+    /// What the labels score behind some prompts, read together.
+    async fn score(
+        &self,
+        monitor: &Monitor<'_>,
+        scorer: &mut Scorer<'_>,
+        prompts: &[Vec<u32>],
+    ) -> Result<Vec<Vec<f32>>, Error> {
+        let of = Sum::new().lists(prompts).end();
+        if let Some(kept) = monitor.recall("scores", of)? {
+            let labels = self.task.labels.len().max(1);
+            let rows = kept.numbers.chunks(labels);
+            return Ok(rows
+                .map(|row| row.iter().map(|bits| f32::from_bits(*bits)).collect())
+                .collect());
+        }
+        let scores = monitor.whole(scorer.score(prompts, &self.answers)).await?;
+        monitor.keep(Kept {
+            what: "scores".into(),
+            of,
+            numbers: scores.iter().flatten().map(|s| s.to_bits()).collect(),
+            ..Kept::default()
+        });
+        Ok(scores)
     }
 
     /// The log-likelihood of every label for each text, in nats: `[text][label]`.
@@ -309,7 +386,7 @@ impl<'a> Bench<'a> {
                 .map(|text| prompts::classify(&self.model.vocabulary, self.task, text))
                 .collect::<Result<Vec<_>, _>>()?;
             self.spend(prompts.iter().map(Vec::len).sum(), 0);
-            scores.extend(monitor.whole(scorer.score(&prompts, &self.answers)).await?);
+            scores.extend(self.score(monitor, &mut scorer, &prompts).await?);
             monitor.breathe().await?;
         }
         Ok(scores)
@@ -336,7 +413,7 @@ impl<'a> Bench<'a> {
                 .iter()
                 .map(|row| prompts::classify(&self.model.vocabulary, self.task, &rows[*row].text))
                 .collect::<Result<Vec<_>, _>>()?;
-            let scores = monitor.whole(scorer.score(&prompts, &self.answers)).await?;
+            let scores = self.score(monitor, &mut scorer, &prompts).await?;
             for (row, scores) in batch.iter().zip(&scores) {
                 predicted[*row] = best(scores);
                 let share = likelihood(scores, rows[*row].label) / MOST;

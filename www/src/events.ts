@@ -152,3 +152,8 @@ export type RunEvent =
   | TrainStep
   | RowFinished
   | Finished;
+
+/** Something that the engine computed, for the log alone: an interrupted run goes on from it. */
+export interface Kept {
+  type: "kept";
+}

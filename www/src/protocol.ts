@@ -59,6 +59,8 @@ export interface StoredRun {
   bytes: number;
   /** As in the page's address. */
   settings: string;
+  /** Where it ended before its end: by the visitor's Stop, or because its tab was closed or reloaded. */
+  unfinished: "stopped" | "interrupted" | null;
 }
 
 /** What earlier runs take of this browser's own storage; the newest first. */
@@ -84,6 +86,8 @@ export interface Calls {
   open: { input: { base: string; device: DeviceChoice }; output: OpenedEngine };
   check: { input: { files: TaskFiles }; output: TaskSummary };
   run: { input: { folder: string; settings: string; files: TaskFiles; options: RunOptions; model: string }; output: Report };
+  /** Goes on with a stored run where it ended. */
+  resume: { input: { run: string }; output: Report };
   stop: { input: Record<never, never>; output: null };
   predict: { input: { text: string }; output: BeforeAfter };
   adapter: { input: Record<never, never>; output: AdapterFiles };

@@ -1,8 +1,9 @@
 /** What the page does: opens the engine, checks the task, runs, stops. The places only show and ask. */
 import { EngineClient, EngineError } from "./engine-client";
-import type { RunEvent } from "./events";
+import type { Report, RunEvent } from "./events";
 import { keepForOffline } from "./offline";
 import type { DeviceChoice, OpenedEngine, TaskFiles } from "./protocol";
+import { wholeLog } from "./run-file/log";
 import { type SavedRun, viewOf } from "./run-file/run-file";
 import { emptyRun, take } from "./run-view";
 import { savedRunOf } from "./run-file/stored";
@@ -29,6 +30,11 @@ export class Studio {
 
   private take(state: State, event: RunEvent): void {
     take(state.run, event);
+    if (state.run.phase === "loading") {
+      // A run that goes on does not begin again; its first event of any kind says that it is under way.
+      state.run.phase = "running";
+      state.run.loading = null;
+    }
     if (event.type === "run_started" && state.summary !== null) {
       // Only the run itself knows which rows it held out or left out.
       state.summary = { ...state.summary, warnings: event.warnings };
@@ -111,6 +117,29 @@ export class Studio {
     await this.countKept();
   }
 
+  /** Goes on with a run of this browser's storage where it ended: with what it had, as if it had never ended. */
+  async resume(id: string): Promise<void> {
+    if (this.running !== null || this.store.state.engine === null) {
+      return;
+    }
+    const files = await this.client.call("stored", { run: id });
+    const events = wholeLog(files.events);
+    this.store.update((now) => {
+      // A run that ended before it kept anything begins anew.
+      const next = now.run.run + 1;
+      now.run = events === "" ? emptyRun(next) : viewOf(savedRunOf({ ...files, events }), next, id);
+      now.run.source = "engine";
+      now.run.id = id;
+      now.run.phase = "loading";
+      now.opened = null;
+      now.notices = [];
+    });
+    this.running = this.follow(() => this.client.call("resume", { run: id }));
+    await this.running;
+    this.running = null;
+    await this.countKept();
+  }
+
   async stop(): Promise<void> {
     if (this.running === null) {
       return;
@@ -169,8 +198,13 @@ export class Studio {
     }
     const { settings, run } = this.store.state;
     const input = { folder: run.id ?? runId(), settings: writeSettings(settings), files, options: toRunOptions(settings), model: MODEL };
+    await this.follow(() => this.client.call("run", input));
+  }
+
+  /** Shows how a run ends. */
+  private async follow(run: () => Promise<Report>): Promise<void> {
     try {
-      const report = await this.client.call("run", input);
+      const report = await run();
       this.store.update((state) => {
         state.run.report = report;
         state.run.overall = 1;

@@ -12,6 +12,14 @@ declare interface ModelInfo {
   bytes: number;
 }
 
+/** Where a run's log is: what it holds already, and its files. Lines are appended by whoever hears the events. */
+declare interface EngineLog {
+  readonly past: string;
+  put(name: string, bytes: Uint8Array): Promise<void>;
+  get(name: string): Promise<Uint8Array>;
+  remove(name: string): void;
+}
+
 declare interface SeedbedEngine {
   readonly device: string;
   readonly device_name: string;
@@ -24,8 +32,9 @@ declare interface SeedbedEngine {
     seeds: string,
     test: string | undefined,
     options: import("../protocol").RunOptions,
-    on_event: (event: import("../events").RunEvent) => void,
+    on_event: (event: import("../events").RunEvent | import("../events").Kept) => void,
     signal: AbortSignal,
+    log?: EngineLog,
   ): Promise<import("../events").Report>;
   predict(text: string): Promise<import("../protocol").BeforeAfter>;
   adapter_config(): Promise<string>;

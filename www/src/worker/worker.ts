@@ -4,7 +4,7 @@ import { openEngine } from "./device";
 import { CodedError, toFailure } from "./failure";
 import { fetchModel } from "./model";
 import { RunStore } from "./run-store";
-import { forgetRuns, keepEdits, keptRuns, storedRun } from "./stored-runs";
+import { begunWith, forgetRuns, keepEdits, keptRuns, storedRun } from "./stored-runs";
 
 let engine: SeedbedEngine | null = null;
 let base = "";
@@ -31,17 +31,19 @@ const handlers: Handlers = {
   },
 
   async run({ folder, settings, files, options, model }) {
-    if (running !== null) {
-      throw new CodedError("busy", "A run is under way; stop it first.");
-    }
-    const abort = new AbortController();
-    running = abort;
-    try {
-      await loadModel(model, abort.signal);
-      return await runAndKeep(await RunStore.create(folder, settings, files, say), files, options, abort.signal);
-    } finally {
-      running = null;
-    }
+    return alone(async (signal) => {
+      await loadModel(model, signal);
+      return runAndKeep(await RunStore.create(folder, settings, files, { options, model }, say), files, options, signal);
+    });
+  },
+
+  async resume({ run }) {
+    return alone(async (signal) => {
+      const { options, model } = await begunWith(run);
+      const { task, seeds, test } = await storedRun(run);
+      await loadModel(model, signal);
+      return runAndKeep(await RunStore.reopen(run, say), { task, seeds, ...(test === null ? {} : { test }) }, options, signal);
+    });
   },
 
   async stop() {
@@ -76,6 +78,20 @@ const handlers: Handlers = {
     return forgetRuns(run);
   },
 };
+
+/** One run at a time; Stop reaches it by the signal. */
+async function alone<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  if (running !== null) {
+    throw new CodedError("busy", "A run is under way; stop it first.");
+  }
+  const abort = new AbortController();
+  running = abort;
+  try {
+    return await work(abort.signal);
+  } finally {
+    running = null;
+  }
+}
 
 function theEngine(): SeedbedEngine {
   if (engine === null) {
@@ -113,13 +129,22 @@ async function runAndKeep(
       files.test,
       options,
       (event) => {
-        post({ type: "event", event });
+        if (event.type !== "kept") {
+          post({ type: "event", event });
+        }
         store.append(event);
       },
       signal,
+      store.forEngine(),
     );
     await store.save("report.json", JSON.stringify(report));
+    await store.tidy();
     return report;
+  } catch (thrown) {
+    if (signal.aborted) {
+      await store.markStopped();
+    }
+    throw thrown;
   } finally {
     await keepResults(store);
     store.close();
