@@ -196,6 +196,9 @@ impl<'a> Bench<'a> {
         let of = Sum::new().rows(groups.iter().flatten()).end();
         let device = self.model.decoder.device();
         let done = monitor.resume(trainer, of, steps, device).await?;
+        if done > 0 {
+            monitor.tick(done).await?;
+        }
         let mut checkpoints = monitor.checkpoints(of, ends);
         for step in 0..steps {
             if batches.is_empty() {
@@ -252,6 +255,9 @@ impl<'a> Bench<'a> {
         let of = Sum::new().rows(ids).end();
         let device = self.model.decoder.device();
         let done = monitor.resume(&mut trainer, of, steps, device).await?;
+        if done > 0 {
+            monitor.tick(done).await?;
+        }
         let mut checkpoints = monitor.checkpoints(of, true);
         for (step, batch) in order.chunks(settings.batch).enumerate().skip(done) {
             let batch: Vec<Pair> = batch.iter().map(|pair| (*pair).clone()).collect();
