@@ -8,16 +8,20 @@ use web_time::Instant;
 
 use crate::Error;
 use crate::generate::{Batch, Sampling};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::model::Module;
 use crate::model::{Adapter, LoraConfig, Model};
 use crate::train::{
     AdamWConfig, DpoLossConfig, DpoTrainer, Pair, Reference, Row, Schedule, Trainer, TrainerConfig,
 };
+#[cfg(not(target_arch = "wasm32"))]
+use crate::train::{Memory, Workload};
 
 /// Tokens of the prompt that is read.
 pub const PREFILL_TOKENS: usize = 256;
 /// Tokens of each prompt behind which is decoded, and new tokens that are timed.
 pub const DECODE_TOKENS: usize = 64;
-/// Instances written at once.
+/// Instances that are written, unless told otherwise.
 pub const INSTANCES: usize = 64;
 /// Tokens all instances' prompts begin with.
 pub const SHARED_TOKENS: usize = 200;
@@ -42,8 +46,11 @@ pub enum Measure {
         /// Sequences decoded together.
         batch: usize,
     },
-    /// Writing [`INSTANCES`] as a run does: reading the prompts, decoding and sampling, end markers obeyed.
-    Instances,
+    /// Writing instances as a run does: reading the prompts, decoding and sampling, end markers obeyed.
+    Instances {
+        /// How many; [`Batch::LANES`] at a time.
+        count: usize,
+    },
     /// One LoRA step (rank 8, AdamW) on [`TRAIN_ROWS`] × [`TRAIN_TOKENS`] tokens.
     SftStep,
     /// One DPO step on as many tokens: half as many pairs as [`TRAIN_ROWS`], the reference's part left out, which is
@@ -52,21 +59,23 @@ pub enum Measure {
 }
 
 impl Measure {
-    /// The measure called `prefill`, `decode-N`, `instances`, `sft-step` or `dpo-step`.
+    /// The measure called `prefill`, `decode-N`, `instances` (of which there are [`INSTANCES`]), `instances-N`,
+    /// `sft-step` or `dpo-step`.
     ///
     /// # Errors
     ///
     /// [`Error::Setting`] for any other name.
     pub fn parse(name: &str) -> Result<Self, Error> {
-        let batch = name.strip_prefix("decode-").and_then(|n| n.parse().ok());
-        match (name, batch) {
-            ("prefill", _) => Ok(Self::Prefill),
-            ("instances", _) => Ok(Self::Instances),
-            ("sft-step", _) => Ok(Self::SftStep),
-            ("dpo-step", _) => Ok(Self::DpoStep),
-            (_, Some(batch @ 1..)) => Ok(Self::Decode { batch }),
+        let number = |lead: &str| name.strip_prefix(lead).and_then(|n| n.parse().ok());
+        match (name, number("decode-"), number("instances-")) {
+            ("prefill", ..) => Ok(Self::Prefill),
+            ("instances", ..) => Ok(Self::Instances { count: INSTANCES }),
+            ("sft-step", ..) => Ok(Self::SftStep),
+            ("dpo-step", ..) => Ok(Self::DpoStep),
+            (_, Some(batch @ 1..), _) => Ok(Self::Decode { batch }),
+            (_, _, Some(count @ 1..)) => Ok(Self::Instances { count }),
             _ => Err(Error::Setting(format!(
-                "`{name}` is no measure; take prefill, decode-N, instances, sft-step or dpo-step"
+                "`{name}` is no measure; take prefill, decode-N, instances, instances-N, sft-step or dpo-step"
             ))),
         }
     }
@@ -92,7 +101,8 @@ pub struct Repeats {
     pub warmup: usize,
     /// Passes that count.
     pub samples: usize,
-    /// Milliseconds after which no further pass is begun; one that counts is always made.
+    /// Milliseconds after which no further pass is begun. Where the first one alone took longer it is the only one, and
+    /// counts.
     pub budget_ms: f64,
 }
 
@@ -112,13 +122,13 @@ pub async fn measure(
     let mut samples = Vec::new();
     let (mut trainer, mut preferences) = (None, None);
     for pass in 0..repeats.warmup + repeats.samples {
-        if pass > repeats.warmup && milliseconds(begin) > repeats.budget_ms {
+        if pass > 0 && milliseconds(begin) > repeats.budget_ms {
             break;
         }
         samples.push(match measure {
             Measure::Prefill => prefill(model).await?,
             Measure::Decode { batch } => decode(model, batch).await?,
-            Measure::Instances => instances(model).await?,
+            Measure::Instances { count } => instances(model, count).await?,
             Measure::SftStep => {
                 let trainer = match &mut trainer {
                     Some(trainer) => trainer,
@@ -174,9 +184,9 @@ async fn decode(model: &Model, batch: usize) -> Result<Sample, Error> {
     })
 }
 
-async fn instances(model: &Model) -> Result<Sample, Error> {
+async fn instances(model: &Model, count: usize) -> Result<Sample, Error> {
     let shared = tokens(model, 0, SHARED_TOKENS);
-    let prompts: Vec<Vec<u32>> = (1..=INSTANCES)
+    let prompts: Vec<Vec<u32>> = (1..=count)
         .map(|row| [&shared[..], &tokens(model, row, OWN_TOKENS)].concat())
         .collect();
     // As the stage that writes instances draws.
@@ -192,7 +202,7 @@ async fn instances(model: &Model) -> Result<Sample, Error> {
     }
     Ok(Sample {
         ms: milliseconds(begin),
-        work: INSTANCES,
+        work: count,
         tokens: written(&decoding),
         loss: None,
     })
@@ -292,6 +302,37 @@ fn milliseconds(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1e3
 }
 
+/// What a QLoRA step takes of the device: worked out, and held by the allocator after it (freed pages too, so this is
+/// the most there was). None where the device does not tell, as the CPU does not.
+///
+/// # Errors
+///
+/// As [`measure`].
+#[cfg(not(target_arch = "wasm32"))]
+pub async fn memory(model: &Model, length: usize) -> Result<Option<(Memory, u64)>, Error> {
+    let mut trainer = new_trainer(model)?;
+    let rows: Vec<Row> = (0..TRAIN_ROWS)
+        .map(|row| Row {
+            ids: tokens(model, row, length),
+            answer: TRAIN_PROMPT,
+        })
+        .collect();
+    trainer.step(&rows).await?;
+    let decoder = &model.decoder;
+    let load = Workload {
+        batch: TRAIN_ROWS,
+        length,
+        rank: 8,
+        modules: Module::ALL.to_vec(),
+        read: 0,
+        slots: 0,
+        lanes: 0,
+    };
+    let memory = Memory::of(decoder.config(), decoder.packing(), &load);
+    let held = decoder.device().memory_pool_usage();
+    Ok(held.map(|held| (memory, held.bytes_reserved)))
+}
+
 /// What the engine has counted since it was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counters {
@@ -351,13 +392,13 @@ mod tests {
     }
 
     #[test]
-    fn a_spent_budget_leaves_the_warm_up_and_one_sample() {
+    fn a_spent_budget_leaves_one_pass() {
         let repeats = Repeats {
             warmup: 2,
             samples: 5,
             budget_ms: 0.0,
         };
-        assert_eq!(passes("prefill", repeats).len(), 3);
+        assert_eq!(passes("prefill", repeats).len(), 1);
     }
 
     #[test]
@@ -366,7 +407,18 @@ mod tests {
             Measure::parse("decode-64").unwrap(),
             Measure::Decode { batch: 64 }
         );
-        for name in ["decode-0", "decode-", "decode", "", "prefill "] {
+        assert_eq!(
+            Measure::parse("instances-512").unwrap(),
+            Measure::Instances { count: 512 }
+        );
+        for name in [
+            "instances-",
+            "decode-0",
+            "decode-",
+            "decode",
+            "",
+            "prefill ",
+        ] {
             assert!(Measure::parse(name).is_err(), "{name}");
         }
     }

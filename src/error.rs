@@ -1,13 +1,14 @@
 //! The one error of the crate: what went wrong, in one line a person can act on, and a code a program can.
 
 use crate::evolve::LogError;
+use crate::generate::GenerateError;
 use crate::kernels::DeviceError;
 use crate::model::ModelError;
 use crate::principle::PrincipleError;
 use crate::principle::api::TeacherError;
 use crate::privacy::BriefError;
 use crate::task::TaskError;
-use crate::train::TrainError;
+use crate::train::{MemoryError, TrainError};
 
 /// Anything that can go wrong; each part names the offending thing and the remedy.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +34,12 @@ pub enum Error {
     /// A training step.
     #[error(transparent)]
     Train(#[from] TrainError),
+    /// A run that does not fit the device.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
+    /// Writing with the model.
+    #[error(transparent)]
+    Generate(#[from] GenerateError),
     /// Writing a run's files.
     #[cfg(not(target_arch = "wasm32"))]
     #[error(transparent)]
@@ -63,6 +70,8 @@ impl Error {
             Self::Principle(_) => "bad_principles",
             Self::Brief(_) | Self::Teacher(_) => "teacher",
             Self::Train(_) => "train",
+            Self::Memory(_) => "memory",
+            Self::Generate(_) => "generate",
             #[cfg(not(target_arch = "wasm32"))]
             Self::Store(_) => "storage",
             #[cfg(all(not(target_arch = "wasm32"), feature = "desk"))]

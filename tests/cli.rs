@@ -133,6 +133,65 @@ fn logits_with_an_adapter_differ_from_those_without() {
 
 /// A whole run, as short as it can be, twice: the report has every promised key, and the same seed gives the same.
 #[test]
+fn a_merged_model_scores_like_the_model_with_its_adapter_beside_it() {
+    let adapter = format!("{MODEL}/lora_sft20");
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let out = root.path().join("merged").display().to_string();
+    let merged = seedbed(&[
+        "merge",
+        "--model",
+        MODEL,
+        "--adapter",
+        &adapter,
+        "--out",
+        &out,
+    ]);
+    assert!(merged.status.success(), "{merged:?}");
+    let scores = |arguments: &[&str]| -> Vec<f64> {
+        let ask = ["logits", "--ids", "1,2,3,40", "--device", "cpu", "--json"];
+        let object = object(&seedbed(&[&ask, arguments].concat()));
+        let rows = object["logits"].as_array().expect("rows").iter();
+        rows.flat_map(|row| row.as_array().expect("a row"))
+            .map(|score| score.as_f64().expect("a number"))
+            .collect()
+    };
+    let beside = scores(&["--model", MODEL, "--adapter", &adapter]);
+    let alone = scores(&["--model", MODEL]);
+    let merged = scores(&["--model", &out]);
+    let apart = |a: &[f64], b: &[f64]| {
+        a.iter()
+            .zip(b)
+            .fold(0.0, |most: f64, (a, b)| most.max((a - b).abs()))
+    };
+    assert!(
+        apart(&merged, &beside) < 1e-3,
+        "{}",
+        apart(&merged, &beside)
+    );
+    assert!(
+        apart(&merged, &alone) > 0.1,
+        "the adapter changes something"
+    );
+}
+
+#[test]
+fn a_gguf_file_is_not_merged_into() {
+    let file = format!("{MODEL}/gguf");
+    refuses(
+        &[
+            "merge",
+            "--model",
+            &file,
+            "--adapter",
+            MODEL,
+            "--out",
+            "nowhere",
+        ],
+        &["hub's layout", "safetensors"],
+    );
+}
+
+#[test]
 fn a_run_reports_every_row_and_repeats_itself() {
     let root = tempfile::tempdir().expect("folder");
     let out = root.path().join("run");
@@ -170,6 +229,8 @@ fn a_run_reports_every_row_and_repeats_itself() {
     assert_eq!(first["device"], "cpu");
     assert_eq!(first["seed"], 3);
     assert_eq!(first["recipe"], "psi");
+    let memory = |part: &str| first["memory"][part].as_u64().expect("bytes");
+    assert!(memory("total") > memory("weights") + memory("adapter") && memory("weights") > 1 << 20);
     let teacher = &first["teacher"];
     assert_eq!(teacher["kind"], "offline");
     assert!(teacher["requests"] == 0 && teacher["bytes"] == 0);
@@ -387,6 +448,31 @@ fn a_teacher_may_not_be_reached_over_plain_http() {
         ],
         &["http://example.org/v1", "https"],
     );
+}
+
+#[test]
+fn a_run_that_does_not_fit_is_refused_with_what_would() {
+    let refused = |size: &str| {
+        let task = "www/tasks/snips_intent";
+        let output = seedbed(&[
+            "run", task, "--model", MODEL, "--device", "cpu", "--memory", size,
+        ]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        said
+    };
+    let nothing = refused("1M");
+    assert!(
+        nothing.contains("this device grants 1.0 MiB; no setting of this model fits"),
+        "{nothing}"
+    );
+    let less = refused("16M");
+    assert!(
+        less.contains("the largest that fits is a batch of"),
+        "{less}"
+    );
+    let output = seedbed(&["run", "www/tasks/snips_intent", "--memory", "much"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("such as 800M or 4G"));
 }
 
 #[test]

@@ -40,6 +40,7 @@ macro_rules! on_both {
 }
 
 on_both! {
+    generation_stops_at_every_id_that_the_configuration_ends_texts_with: generation_stops_at_every_end;
     logits_equal_those_of_transformers: logits_equal_transformers;
     llama3_rope_scaling_equals_that_of_transformers: llama3_rope_scaling_equals_transformers;
     padded_batches_equal_those_of_transformers: padded_batches_equal_transformers;

@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
+import { policies } from "./policy-plugin.ts";
 import { offline } from "./offline-plugin.ts";
 
 /** The wasm builds that `cargo xtask` puts under `wasm/`: one for the CPU, one for WebGPU. */
@@ -19,7 +20,7 @@ export default defineConfig({
   resolve: { alias: { "#engine/cpu": engine("cpu"), "#engine/gpu": engine("gpu") } },
   // ES modules in the worker, so that the engine that is not needed is never fetched.
   worker: { format: "es", rolldownOptions: { output: { assetFileNames } } },
-  plugins: [offline()],
+  plugins: [policies(), offline()],
   build: {
     target: "es2022",
     // A data: URL would be refused by the page's Content-Security-Policy.

@@ -1,8 +1,10 @@
-//! `logits` and `generate`: asking a model directly.
+//! `logits`, `generate` and `merge`: a model by itself, without a task.
+
+use std::path::PathBuf;
 
 use seedbed::Error;
 use seedbed::generate::{Batch, Sampling};
-use seedbed::model::Model;
+use seedbed::model::{Model, merge_folder};
 use serde_json::json;
 
 use super::{AdaptedArguments, print};
@@ -131,5 +133,34 @@ impl Generate {
             ));
         }
         Ok(ids)
+    }
+}
+
+/// Add an adapter into a model's weights and write the whole as a model folder.
+///
+/// What comes out needs no adapter: any tool that reads the hub's layout runs it.
+#[derive(Debug, clap::Args)]
+pub struct Merge {
+    /// Folder of a model in the hub's layout, or the name of a model that `seedbed pull` has fetched.
+    #[arg(long, value_name = "PATH", default_value = "models/seedbed-3m")]
+    model: PathBuf,
+    /// PEFT directory of the adapter.
+    #[arg(long, value_name = "DIR")]
+    adapter: PathBuf,
+    /// Folder to write the merged model to.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+impl Merge {
+    /// Does it.
+    pub fn run(self) -> Result<(), Error> {
+        merge_folder(
+            &super::models::place(&self.model)?,
+            &self.adapter,
+            &self.out,
+        )?;
+        println!("{}", self.out.display());
+        Ok(())
     }
 }

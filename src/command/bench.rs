@@ -12,13 +12,18 @@ use super::{ModelArguments, print};
 
 /// Loading is no work on a loaded model, so it is measured here.
 const LOAD: &str = "load";
+/// What a training step holds is no time.
+const MEMORY: &str = "memory";
+/// Tokens of a row of the step whose memory is measured.
+const MEMORY_TOKENS: usize = 128;
 
 /// Time a model: reading, decoding, writing instances, training.
 #[derive(Debug, clap::Args)]
 pub struct Bench {
     #[command(flatten)]
     model: ModelArguments,
-    /// What to time: load, prefill, decode-N for N sequences at once, instances, sft-step, dpo-step.
+    /// What to time: load, prefill, decode-N for N sequences at once, instances or instances-N, sft-step,
+    /// dpo-step; memory for what a training step on 4 × 128 tokens holds.
     #[arg(
         long,
         value_delimiter = ',',
@@ -48,12 +53,26 @@ impl Bench {
             budget_ms: self.budget * 1e3,
         };
         // A wrong name is said now, and not after minutes of measuring.
-        for name in self.only.iter().filter(|name| *name != LOAD) {
+        for name in self
+            .only
+            .iter()
+            .filter(|name| ![LOAD, MEMORY].contains(&name.as_str()))
+        {
             Measure::parse(name)?;
         }
         let (model, opened) = self.model.open().await?;
         let mut measures = serde_json::Map::new();
         for name in &self.only {
+            if name == MEMORY {
+                let held = bench::memory(&model, MEMORY_TOKENS).await?;
+                let held =
+                    held.map(|(memory, reserved)| json!({"worked_out": memory, "held": reserved}));
+                if !self.json {
+                    println!("{MEMORY:12} {}", held.clone().unwrap_or(Value::Null));
+                }
+                measures.insert(name.clone(), json!({"passes": [], "memory": held}));
+                continue;
+            }
             let before = bench::counters();
             let passes = match name.as_str() {
                 LOAD => self.load(&opened, repeats)?,
@@ -63,7 +82,7 @@ impl Bench {
                 println!("{}", line(name, &passes, repeats));
             }
             let measured = json!({
-                "warmup": repeats.warmup,
+                "warmup": repeats.warmup.min(passes.len().saturating_sub(1)),
                 "passes": passes.iter().map(object).collect::<Vec<_>>(),
                 "counters": counted(before, &passes),
             });
@@ -86,9 +105,7 @@ impl Bench {
         let begin = Instant::now();
         let mut passes = Vec::new();
         while passes.len() < repeats.warmup + repeats.samples {
-            if passes.len() > repeats.warmup
-                && begin.elapsed().as_secs_f64() * 1e3 > repeats.budget_ms
-            {
+            if !passes.is_empty() && begin.elapsed().as_secs_f64() * 1e3 > repeats.budget_ms {
                 break;
             }
             let start = Instant::now();
@@ -124,7 +141,8 @@ fn counted(before: Option<bench::Counters>, passes: &[Sample]) -> Value {
 
 /// For a person: the middle pass.
 fn line(name: &str, passes: &[Sample], repeats: Repeats) -> String {
-    let mut counted: Vec<&Sample> = passes.iter().skip(repeats.warmup).collect();
+    let warmup = repeats.warmup.min(passes.len().saturating_sub(1));
+    let mut counted: Vec<&Sample> = passes.iter().skip(warmup).collect();
     counted.sort_by(|a, b| a.ms.total_cmp(&b.ms));
     match counted.get(counted.len() / 2) {
         Some(pass) => format!("{name:12}{:12.2} ms for {} tokens", pass.ms, pass.tokens),

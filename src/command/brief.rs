@@ -1,11 +1,11 @@
 //! `brief`: what would be sent to a teacher, byte for byte, without sending it.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use seedbed::Error;
 use seedbed::principle::api;
-use seedbed::privacy::{Brief, Destination, Epsilon, Guard, Ledger, OsEntropy, Sketch};
+use seedbed::privacy::{Brief, Destination, Entry, Epsilon, Guard, Ledger, OsEntropy, Sketch};
 use seedbed::task;
 use serde_json::json;
 
@@ -28,12 +28,26 @@ pub struct BriefOf {
     /// Name of the model at the teacher's address.
     #[arg(long, value_name = "NAME", default_value = "default")]
     teacher_model: String,
+    /// Print what a run has sent, out of the ledger.json in its folder, instead of drawing anew.
+    #[arg(long, value_name = "DIR", conflicts_with = "json")]
+    run: Option<PathBuf>,
+    /// Which of that run's briefs, counted from 1.
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "run")]
+    round: usize,
     /// Print the whole body of the request, not only the brief in it.
     #[arg(long)]
     body: bool,
     /// Print one object: the brief, the body, the figures behind it, warnings, and the ledger as it would stand.
     #[arg(long, conflicts_with = "body")]
     json: bool,
+}
+
+/// Reads how many seeds may be sent as they stand.
+pub fn shared(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count) if count <= 64 => Ok(count),
+        _ => Err("it must be a whole number up to 64".to_owned()),
+    }
 }
 
 /// Reads an epsilon; zero is allowed.
@@ -47,6 +61,9 @@ pub fn epsilon(text: &str) -> Result<Epsilon, String> {
 impl BriefOf {
     /// Does it.
     pub fn run(self) -> Result<(), Error> {
+        if let Some(folder) = &self.run {
+            return write(&self.sent(folder)?);
+        }
         let task = task::read_folder(&self.task)?;
         let destination = Destination::parse(&self.teacher)?;
         let sketch = match self.epsilon {
@@ -75,10 +92,39 @@ impl BriefOf {
             eprintln!("note: {warning}");
         }
         let text = if self.body { &body } else { brief.get().text() };
-        // Exactly these bytes: no line end is added.
-        let mut out = std::io::stdout();
-        let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-        written
-            .map_err(|error| Error::Setting(format!("standard output cannot be written ({error})")))
+        write(text)
     }
+
+    /// What a run has sent.
+    fn sent(&self, folder: &Path) -> Result<String, Error> {
+        let path = folder.join("ledger.json");
+        let text = std::fs::read_to_string(&path).map_err(|cause| {
+            Error::Setting(format!(
+                "{}: cannot be read ({cause}); give the folder of a run that asked a teacher",
+                path.display()
+            ))
+        })?;
+        let ledger = Ledger::from_json(&text)?;
+        let found = ledger.entries().iter().filter_map(|entry| match entry {
+            Entry::Cleared { text, .. } if !self.body => Some(text.clone()),
+            Entry::Sent { body, .. } if self.body => Some(body.clone()),
+            _ => None,
+        });
+        let sent: Vec<String> = found.collect();
+        let round = self.round.checked_sub(1).and_then(|at| sent.get(at));
+        round.cloned().ok_or_else(|| {
+            Error::Setting(format!(
+                "{} holds {} of these; choose --round accordingly",
+                path.display(),
+                sent.len()
+            ))
+        })
+    }
+}
+
+/// Exactly these bytes: no line end is added.
+fn write(text: &str) -> Result<(), Error> {
+    let mut out = std::io::stdout();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    written.map_err(|error| Error::Setting(format!("standard output cannot be written ({error})")))
 }

@@ -3,6 +3,7 @@
 mod ask;
 mod bench;
 mod brief;
+mod cost;
 mod models;
 mod recipe;
 mod run;
@@ -25,7 +26,7 @@ pub struct Command {
 #[derive(Debug, clap::Subcommand)]
 enum Part {
     /// Run a task end to end: principles, instances, fine-tuning, and the rows it is compared with.
-    Run(run::Run),
+    Run(Box<run::Run>),
     /// Print a recipe as a file to edit: every knob with its doc line, its range and its usual value.
     Recipe(recipe::RecipeOf),
     /// Measure a model, with an adapter or without, on a task's test rows.
@@ -38,6 +39,8 @@ enum Part {
     Generate(ask::Generate),
     /// Time a model: reading, decoding, writing instances, training.
     Bench(bench::Bench),
+    /// Add an adapter into a model's weights and write the whole as a model folder.
+    Merge(ask::Merge),
     /// Fetch a model from the hub and keep it on this machine.
     Pull(models::Pull),
     /// List the models kept on this machine, or delete one.
@@ -55,6 +58,7 @@ impl Command {
             Part::Logits(logits) => logits.run().await,
             Part::Generate(generate) => generate.run().await,
             Part::Bench(bench) => bench.run().await,
+            Part::Merge(merge) => merge.run(),
             Part::Pull(pull) => pull.run(),
             Part::Models(models) => models.run(),
         }

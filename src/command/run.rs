@@ -7,15 +7,18 @@ use std::time::Duration;
 
 use seedbed::Error;
 use seedbed::evolve::{
-    self, Cancel, Event, Files, Journal, Kept, LogError, Monitor, Outcome, RowName, Settings,
-    Teacher, Waiting, read_log,
+    self, Cancel, Event, Files, Journal, Kept, LogError, Monitor, Outcome, Report, RowName,
+    Settings, Teacher, Waiting, read_log,
 };
+use seedbed::principle::recorded;
 use seedbed::privacy::{Epsilon, Ledger};
 use seedbed::store::Folder;
 use seedbed::task::{self, Metrics};
+use seedbed::train::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::cost::Cost;
 use super::recipe::{self, Options};
 use super::{AdaptedArguments, ModelArguments, print};
 
@@ -38,7 +41,7 @@ pub struct Run {
         value_name = "DIR",
         conflicts_with_all = [
             "task", "model", "device", "dtype", "recipe", "knobs", "recorded", "teacher", "teacher_model", "epsilon",
-            "ledger", "confirm_own_words", "out",
+            "epsilon_total", "tell_weakness", "share_seeds", "ledger", "confirm_own_words", "out",
         ]
     )]
     resume: Option<PathBuf>,
@@ -65,12 +68,28 @@ pub struct Run {
     /// How much the brief may tell a teacher of one seed: 0 tells nothing, 2 is usual, more is less private.
     #[arg(long, value_name = "E", default_value_t = Settings::default().epsilon, value_parser = super::brief::epsilon)]
     epsilon: Epsilon,
+    /// How much all rounds together may tell of one seed.
+    #[arg(long, value_name = "E", value_parser = super::brief::epsilon)]
+    epsilon_total: Option<Epsilon>,
+    /// evokd: from the second round on, also tell the teacher, with noise, what the student gets wrong.
+    #[arg(long)]
+    tell_weakness: bool,
+    /// Send the teacher so many of your seeds AS THEY STAND, as the published PSI does. No bound holds for them. Asks
+    /// first; off unless given.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = super::brief::shared)]
+    share_seeds: usize,
+    /// Do not ask before seeds are sent.
+    #[arg(long, requires = "share_seeds")]
+    yes: bool,
     /// Go on with the budget in the ledger.json of an earlier run on the same seeds.
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
     /// Send your instruction and label names even where they repeat one of your examples.
     #[arg(long)]
     confirm_own_words: bool,
+    /// Refuse a run that would take more of the device's memory than this, such as 800M or 4G.
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    memory: Option<u64>,
     /// Folder for the log, the principles, the instances, the adapter and the report.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -89,6 +108,8 @@ struct Begun {
     epsilon: Epsilon,
     ledger: Option<Ledger>,
     confirm_own_words: bool,
+    tell_weakness: bool,
+    share_seeds: usize,
     teacher: Asked,
 }
 
@@ -109,6 +130,8 @@ impl Begun {
             epsilon: self.epsilon,
             ledger: self.ledger.clone(),
             own_words_confirmed: self.confirm_own_words,
+            tell_weakness: self.tell_weakness,
+            share_seeds: self.share_seeds,
             teacher: match self.teacher.clone() {
                 Asked::Offline => Teacher::Offline,
                 Asked::Recorded(text) => Teacher::Recorded(text),
@@ -148,6 +171,21 @@ impl Files for Shelf {
     }
 }
 
+/// Reads a size: bytes, or with K, M or G in steps of 1024.
+fn bytes(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let shift = match text[digits.len()..].to_ascii_uppercase().as_str() {
+        "" | "B" => 0,
+        "K" | "KB" | "KIB" => 10,
+        "M" | "MB" | "MIB" => 20,
+        "G" | "GB" | "GIB" => 30,
+        _ => 64,
+    };
+    (digits.parse::<u64>().ok())
+        .and_then(|number| number.checked_mul(1u64.checked_shl(shift)?))
+        .ok_or_else(|| "give a number of bytes, such as 800M or 4G".to_owned())
+}
+
 impl Run {
     /// Does it.
     pub async fn run(self) -> Result<(), Error> {
@@ -168,7 +206,9 @@ impl Run {
                 let begun = self.begin()?;
                 let mut settings = begun.settings(recipe::open(&self.recipe)?);
                 self.options.apply(&mut settings)?;
+                shrink(&mut settings);
                 settings.check()?;
+                self.confirm_sharing(&settings.teacher)?;
                 let folder = match &self.out {
                     Some(path) => Some(begun.create(path, &settings)?),
                     None => None,
@@ -178,7 +218,8 @@ impl Run {
         };
         settings.check()?;
         let task = task::read_folder(&begun.task)?;
-        let (model, opened) = begun.model.open().await?;
+        let (model, mut opened) = begun.model.open().await?;
+        opened.limits.budget = self.memory.or(opened.limits.budget);
         eprintln!("{} on {} ({})", task.name, model.name, opened.name);
 
         let mut shown = Shown::new();
@@ -219,7 +260,7 @@ impl Run {
             return Err(error.into());
         }
         if let Some(folder) = &folder {
-            keep(folder, &outcome).await?;
+            keep(folder, &outcome)?;
         }
         let report = result?;
         if let Some(folder) = &folder {
@@ -227,7 +268,16 @@ impl Run {
             let _ = std::fs::remove_dir_all(folder.root().join(CHECKPOINTS));
         }
         if self.json {
-            return print(&report);
+            return print(&Costed {
+                cost: Cost::of(&report, &task),
+                report: &report,
+            });
+        }
+        if report.teacher.shared_seeds > 0 {
+            println!(
+                "{} OF YOUR SEEDS WERE SENT TO THE TEACHER AS THEY STAND",
+                report.teacher.shared_seeds
+            );
         }
         for (row, metrics) in &report.rows {
             println!("{}", line(row.name(), metrics));
@@ -266,6 +316,8 @@ impl Run {
             epsilon: self.epsilon,
             ledger: self.ledger()?,
             confirm_own_words: self.confirm_own_words,
+            tell_weakness: self.tell_weakness,
+            share_seeds: self.share_seeds,
             teacher: self.teacher()?,
         })
     }
@@ -282,7 +334,47 @@ impl Run {
         })
     }
 
+    /// Sending seeds is the one thing that cannot be taken back, so it is asked for twice.
+    fn confirm_sharing(&self, teacher: &Teacher) -> Result<(), Error> {
+        let Teacher::Api { url, .. } = teacher else {
+            return match self.share_seeds {
+                0 => Ok(()),
+                _ => Err(Error::Setting(
+                    "--share-seeds needs an endpoint as --teacher; without one nothing is sent"
+                        .into(),
+                )),
+            };
+        };
+        if self.share_seeds == 0 || self.yes {
+            return Ok(());
+        }
+        eprint!(
+            "{} of your examples will be sent to {url} AS THEY STAND. No bound holds for them. Type yes to send them: ",
+            self.share_seeds
+        );
+        let mut said = String::new();
+        let heard = std::io::stdin().read_line(&mut said);
+        match heard.is_ok() && said.trim() == "yes" {
+            true => Ok(()),
+            false => Err(Error::Setting(
+                "no examples were sent, as you did not say yes; leave --share-seeds out, or add --yes".into(),
+            )),
+        }
+    }
+
     fn ledger(&self) -> Result<Option<Ledger>, Error> {
+        let ledger = self.ledger_file()?;
+        Ok(match self.epsilon_total {
+            None => ledger,
+            Some(total) => {
+                let mut ledger = ledger.unwrap_or_else(|| Ledger::new(total));
+                ledger.set_total(total);
+                Some(ledger)
+            }
+        })
+    }
+
+    fn ledger_file(&self) -> Result<Option<Ledger>, Error> {
         let Some(path) = &self.ledger else {
             return Ok(None);
         };
@@ -357,6 +449,17 @@ impl Begun {
     }
 }
 
+/// With fewer rows trained on at once, fewer are written and labelled at once too.
+fn shrink(settings: &mut Settings) {
+    let usual = Settings::of(settings.recipe);
+    let share = |count: usize| (count * settings.batch).div_ceil(usual.batch).max(1);
+    let (writers, readers) = (share(usual.writers), share(usual.readers));
+    if settings.batch < usual.batch {
+        settings.writers = settings.writers.min(writers);
+        settings.readers = settings.readers.min(readers);
+    }
+}
+
 /// The journal of a run. How often a training is kept changes nothing but the time a resumed run takes, so it is no knob;
 /// tests want it after every step.
 fn journal(folder: Rc<Folder>, past: Vec<Kept>) -> Journal {
@@ -367,13 +470,24 @@ fn journal(folder: Rc<Folder>, past: Vec<Kept>) -> Journal {
     }
 }
 
+/// A report with what it took.
+#[derive(serde::Serialize)]
+struct Costed<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    cost: Option<Cost>,
+}
+
 /// Writes what a run has made, however far it came.
-async fn keep(folder: &Folder, outcome: &Outcome) -> Result<(), Error> {
+fn keep(folder: &Folder, outcome: &Outcome) -> Result<(), Error> {
     if let Some(set) = &outcome.principles {
         let text = set
             .to_json()
             .map_err(|error| Error::Setting(error.to_string()))?;
         folder.put("principles.json", text.as_bytes())?;
+    }
+    if let Some(text) = recorded::write(&outcome.answers) {
+        folder.put("answers.json", text.as_bytes())?;
     }
     if let Some(ledger) = &outcome.ledger {
         folder.put("ledger.json", ledger.to_json().as_bytes())?;
@@ -384,10 +498,9 @@ async fn keep(folder: &Folder, outcome: &Outcome) -> Result<(), Error> {
         lines.push('\n');
     }
     folder.put("instances.jsonl", lines.as_bytes())?;
-    if let Some((_, adapter)) = &outcome.adapter {
-        let (config, weights) = adapter.to_peft().await?;
+    if let Some((config, weights)) = &outcome.peft {
         folder.put("adapter/adapter_config.json", config.as_bytes())?;
-        folder.put("adapter/adapter_model.safetensors", &weights)?;
+        folder.put("adapter/adapter_model.safetensors", weights)?;
     }
     if let Some(report) = &outcome.report {
         let text = serde_json::to_string_pretty(report).unwrap_or_default();
@@ -423,7 +536,18 @@ impl Shown {
 
     fn show(&mut self, event: &Event) {
         match event {
-            Event::RunStarted { warnings, .. } => {
+            Event::RunStarted {
+                warnings, memory, ..
+            } => {
+                let of = Bytes;
+                eprintln!(
+                    "memory: {} at most (weights {}, adapter and optimiser {}, activations {}, keys and values {})",
+                    of(memory.total),
+                    of(memory.weights),
+                    of(memory.adapter + memory.moments + memory.gradients),
+                    of(memory.activations + memory.layer_inputs + memory.workspace),
+                    of(memory.kv)
+                );
                 for warning in warnings {
                     self.keep(&format!("note: {warning}"));
                 }

@@ -9,7 +9,7 @@
 pub const MOST: f64 = 10.0;
 
 /// Models with fewer parameters than this are asked for likelihoods, not for reviews.
-pub const SMALLEST_REVIEWER: usize = 100_000_000;
+pub const SMALLEST_REVIEWER: u64 = 100_000_000;
 
 /// What the reviewer is asked: ten points, one for each thing that is right, five about the question and five about the
 /// answer.

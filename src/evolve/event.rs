@@ -9,6 +9,7 @@ use crate::curate::WeaknessCard;
 use crate::principle::{Principle, Verdict};
 use crate::privacy::Epsilon;
 use crate::task::Metrics;
+use crate::train::Memory;
 
 /// What a student was trained on: the rows that runs compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -150,6 +151,8 @@ pub enum Event {
         test: usize,
         /// What was mended or left out on the way in.
         warnings: Vec<String>,
+        /// Bytes it will take of the device, at most.
+        memory: Memory,
     },
     /// A stage begins.
     StageStarted {
@@ -446,6 +449,23 @@ pub struct TeacherReport {
     pub tokens_out: u64,
     /// What the briefs told of one seed.
     pub epsilon: Epsilon,
+    /// Seeds that were sent as they stand, which only the desk can do and only when told to.
+    pub shared_seeds: usize,
+}
+
+impl TeacherReport {
+    /// Nothing was asked yet of a teacher of this kind.
+    pub fn of(kind: &'static str) -> Self {
+        Self {
+            kind,
+            requests: 0,
+            bytes: 0,
+            tokens_in: 0,
+            tokens_out: 0,
+            epsilon: Epsilon::ZERO,
+            shared_seeds: 0,
+        }
+    }
 }
 
 /// The result of a run. Keys are added over time, none is renamed.
@@ -477,4 +497,6 @@ pub struct Report {
     pub teacher: TeacherReport,
     /// Seconds of each stage, summed over rows.
     pub seconds: BTreeMap<String, f64>,
+    /// Bytes it was reckoned to take of the device, at most.
+    pub memory: Memory,
 }

@@ -33,7 +33,7 @@ const MARK: &str = r#"{"type":"kept","#;
 /// Something that was computed, as a line of the log.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Kept {
-    /// What it is: `start`, `texts`, `scores`, `votes`, `training`, `cleared` or `principles`.
+    /// What it is: `start`, `texts`, `scores`, `votes`, `training`, and of a teacher `cleared`, `principles` or `unanswered`.
     pub what: String,
     /// A checksum of what it was computed from.
     pub of: u32,

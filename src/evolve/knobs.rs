@@ -138,7 +138,7 @@ macro_rules! settings {
         inside:
         $($(#[doc = $idoc:literal])+ $kind:ident $iname:ident = $($path:ident).+ $(, in $ileast:literal..=$imost:literal)? $(, for $($iwho:ident)+)?;)+
         beside:
-        $($(#[doc = $bdoc:literal])+ $bname:ident: $btype:ty = $busual:expr;)+
+        $($(#[doc = $bdoc:literal])+ $(#[cfg($cfg:meta)])? $bname:ident: $btype:ty = $busual:expr;)+
     ) => {
         /// The knobs of a run.
         #[derive(Debug, Clone)]
@@ -146,13 +146,13 @@ macro_rules! settings {
             /// The order of stages.
             pub recipe: Recipe,
             $($(#[doc = $doc])+ pub $name: $type,)+
-            $($(#[doc = $bdoc])+ pub $bname: $btype,)+
+            $($(#[doc = $bdoc])+ $(#[cfg($cfg)])? pub $bname: $btype,)+
         }
 
         impl Settings {
             /// The usual settings of a recipe.
             pub fn of($recipe: Recipe) -> Self {
-                Self { recipe: $recipe, $($name: $usual,)+ $($bname: $busual,)+ }
+                Self { recipe: $recipe, $($name: $usual,)+ $($(#[cfg($cfg)])? $bname: $busual,)+ }
             }
         }
 
@@ -270,6 +270,13 @@ settings! {
     epsilon: Epsilon = Epsilon::ROUND;
     /// A brief that the user has seen, to be sent as it stands; without it, one is drawn.
     brief: Option<Brief> = None;
+    /// What an endpoint has answered before the run, as a recorded teacher's text; it is then not asked a first time.
+    asked: Option<String> = None;
+    /// Whether an endpoint is told, with noise, what the student gets wrong, from the second round on (recipe `evokd`).
+    tell_weakness: bool = false;
+    /// Seeds that an endpoint is sent as they stand, as in the published PSI; the user has confirmed it. 0 unless told.
+    #[cfg(feature = "desk")]
+    share_seeds: usize = 0;
     /// What has left so far, with the user's budget, where a run goes on with an earlier one's.
     ledger: Option<Ledger> = None;
     /// Whether the user has confirmed words of their own that repeat an example.

@@ -9,13 +9,16 @@ mod evokd;
 mod journal;
 mod knobs;
 mod lance;
+mod memory;
 mod monitor;
 mod principles;
 pub mod prompts;
 mod psi;
 mod run;
 mod settings;
+mod shapes;
 mod stages;
+mod teaching;
 mod vote;
 mod writing;
 
@@ -26,7 +29,7 @@ pub use event::{
 pub use journal::{Files, Journal, Kept, LogError, Waiting, read_log};
 pub use knobs::{KNOBS, Knob, Settings, knob};
 pub use monitor::{Cancel, Monitor};
-pub use principles::brief;
-pub use run::{Outcome, run};
+pub use run::{Outcome, offline_principles, run};
 pub use settings::{Ablation, Judge, Recipe, Teacher, VoteRule, Voter};
 pub use stages::{evaluate, predict};
+pub use teaching::{Question, ask, brief};

@@ -1,15 +1,15 @@
 //! Where a run's principles come from, and which of them the seeds vote for.
 
-use super::journal::{Kept, Sum, halves};
+use super::journal::{Kept, Sum};
 use super::run::Run;
 use super::stages::Bench;
-use super::{Ablation, Event, Monitor, RowName, Settings, Stage, Teacher, TeacherReport, prompts};
+use super::{
+    Ablation, Event, Monitor, RowName, Settings, Stage, Teacher, prompts, shapes, teaching,
+};
 use crate::Error;
 use crate::generate::Sampling;
 use crate::model::Adapter;
-use crate::principle::{self, Level, PrincipleError, PrincipleSet, api, local, offline, recorded};
-use crate::privacy::{Brief, Destination, Epsilon, Guard, Ledger, OsEntropy, Sketch};
-use crate::task::Task;
+use crate::principle::{self, Level, PrincipleError, PrincipleSet, local, offline, recorded};
 use crate::train::{Pair, reference_logps};
 
 /// Seeds of a label that vote on each principle: more cost time and change little.
@@ -20,9 +20,12 @@ const RULES_TOKENS: usize = 160;
 /// The teacher's principles, as far as the recipe's levels go.
 pub(super) async fn write(run: &mut Run<'_, '_>, row: RowName) -> Result<PrincipleSet, Error> {
     run.monitor.begin(Stage::Principles, Some(row), 1);
-    let (tasks, settings) = ((run.task(), run.whole), run.settings());
-    let (teacher, ledger) = (&mut run.teacher, &mut run.outcome.ledger);
-    let set = taught(tasks, settings, run.monitor, teacher, ledger).await?;
+    let settings = run.settings();
+    let set = match &settings.teacher {
+        Teacher::Offline => offline::write(run.task()),
+        Teacher::Recorded(text) => recorded::parse(text, run.task())?.set,
+        Teacher::Api { .. } => teaching::first(run).await?,
+    };
     let set = levels(set, settings)?;
     for principle in &set.principles {
         run.monitor.send(&Event::Principle {
@@ -50,118 +53,6 @@ fn levels(mut set: PrincipleSet, settings: &Settings) -> Result<PrincipleSet, Pr
     }
 }
 
-/// The brief of a task, with fresh noise; it tells nothing of the seeds where ε is zero.
-///
-/// # Errors
-///
-/// [`Error::Brief`] where the system has no random bits.
-pub fn brief(task: &Task, epsilon: Epsilon) -> Result<Brief, Error> {
-    let sketch = match epsilon {
-        Epsilon::ZERO => None,
-        epsilon => Some(Sketch::draw(task, epsilon, &mut OsEntropy::default())?),
-    };
-    Ok(Brief::with(task, sketch.as_ref(), None))
-}
-
-/// Lets the teacher write principles.
-///
-/// `whole` is the task as the user brought it. A brief tells of all its seeds: which of them a run uses is drawn by
-/// chance, so that one seed more could change many of those, and the bound would be one for the wrong thing.
-async fn taught(
-    (task, whole): (&Task, &Task),
-    settings: &Settings,
-    monitor: &mut Monitor<'_>,
-    teacher: &mut TeacherReport,
-    ledger: &mut Option<Ledger>,
-) -> Result<PrincipleSet, Error> {
-    let set = match &settings.teacher {
-        Teacher::Offline => offline::write(task),
-        Teacher::Recorded(text) => recorded::parse(text, task)?.set,
-        Teacher::Api { url, model, key } => {
-            let destination = Destination::parse(url)?;
-            let mut known = settings.ledger.clone();
-            // What was told before the run was interrupted stays told, whether or not an answer came.
-            while let Some(kept) = monitor.recall_if("cleared")? {
-                let texts = kept.texts.first().map_or("", String::as_str);
-                known = Some(Ledger::from_json(texts)?);
-                if let Some(kept) = monitor.recall_if("principles")? {
-                    return answered(&kept, task, teacher, ledger);
-                }
-            }
-            let brief = match &settings.brief {
-                Some(brief) => brief.clone(),
-                None => brief(whole, settings.epsilon)?,
-            };
-            let mut guard = Guard::new(whole, destination.clone());
-            if settings.own_words_confirmed {
-                guard = guard.with_own_words_confirmed();
-            }
-            let ledger = ledger.insert(known.unwrap_or_else(|| Ledger::new(Epsilon::TOTAL)));
-            let spent = settings
-                .ledger
-                .as_ref()
-                .map_or(Epsilon::ZERO, Ledger::spent);
-            let (brief, _) = guard.clear(brief, destination, ledger, api::now())?;
-            teacher.epsilon = ledger.spent_since(spent);
-            monitor.send(&Event::Brief {
-                text: brief.get().text().to_owned(),
-                destination: brief.destination().url().to_owned(),
-                epsilon: teacher.epsilon,
-            });
-            monitor.keep(Kept {
-                what: "cleared".into(),
-                texts: vec![ledger.to_json()],
-                ..Kept::default()
-            });
-            let asked = api::Teacher::new(model).with_key(key.as_deref());
-            let cancel = monitor.cancel();
-            let mut watch = |_: &str| !cancel.is_cancelled();
-            let answer = monitor
-                .race(api::ask(brief, &asked, task, ledger, &mut watch))
-                .await?;
-            teacher.requests += answer.requests;
-            teacher.bytes += answer.bytes_sent;
-            teacher.tokens_in += answer.usage.input;
-            teacher.tokens_out += answer.usage.output;
-            let counts = [
-                teacher.requests as u64,
-                teacher.bytes as u64,
-                teacher.tokens_in,
-                teacher.tokens_out,
-                u64::from(teacher.epsilon.thousandths()),
-            ];
-            monitor.keep(Kept {
-                what: "principles".into(),
-                texts: vec![ledger.to_json(), answer.set.to_json().unwrap_or_default()],
-                numbers: counts.into_iter().flat_map(halves).collect(),
-                ..Kept::default()
-            });
-            answer.set
-        }
-    };
-    Ok(set)
-}
-
-/// What a teacher answered before the run was interrupted, and what that had cost.
-fn answered(
-    kept: &Kept,
-    task: &Task,
-    teacher: &mut TeacherReport,
-    ledger: &mut Option<Ledger>,
-) -> Result<PrincipleSet, Error> {
-    let text = |place: usize| kept.texts.get(place).map_or("", String::as_str);
-    let count = |place: usize| match kept.numbers.get(2 * place..2 * place + 2) {
-        Some(halves) => u64::from(halves[0]) << 32 | u64::from(halves[1]),
-        None => 0,
-    };
-    *ledger = Some(Ledger::from_json(text(0))?);
-    teacher.requests = count(0) as usize;
-    teacher.bytes = count(1) as usize;
-    (teacher.tokens_in, teacher.tokens_out) = (count(2), count(3));
-    teacher.epsilon = Epsilon::new(count(4) as u32)?;
-    Ok(recorded::parse(text(1), task)?.set)
-}
-
 /// The principles that the small model itself finds in the seeds; none where it finds none that can stand.
 pub(super) async fn own(run: &mut Run<'_, '_>) -> Result<Option<PrincipleSet>, Error> {
     let (bench, task) = (&run.bench, run.bench.task);
@@ -179,13 +70,13 @@ pub(super) async fn own(run: &mut Run<'_, '_>) -> Result<Option<PrincipleSet>, E
     };
     let seed = bench.settings.seed;
     let texts = bench
-        .texts(
+        .shaped(
             run.monitor,
             None,
             &prompts,
             RULES_TOKENS,
             sampling,
-            false,
+            &shapes::rules(),
             seed,
         )
         .await?;

@@ -7,16 +7,16 @@ use super::journal::Sum;
 use super::stages::{Bench, count};
 use super::{
     Event, Instance, Monitor, Recipe, Report, RoundReport, RowName, Settings, Stage, TeacherReport,
-    evokd, lance, psi,
+    evokd, lance, memory, psi,
 };
 use crate::Error;
 use crate::curate::{Filter, Limits};
 use crate::kernels::Opened;
 use crate::model::{Adapter, Model};
 use crate::principle::{self, PrincipleSet};
-use crate::privacy::{Epsilon, Ledger};
+use crate::privacy::{Brief, Ledger};
 use crate::task::{Example, Metrics, Task};
-use crate::train::Row;
+use crate::train::{Memory, Row};
 
 /// What a run leaves, as far as it came.
 #[derive(Default)]
@@ -27,10 +27,15 @@ pub struct Outcome {
     pub principles: Option<PrincipleSet>,
     /// What has left; none where no teacher is asked.
     pub ledger: Option<Ledger>,
+    /// What an endpoint answered, with the round: as [`recorded::write`](crate::principle::recorded::write) puts them
+    /// down, they are a recorded teacher, and a run with it is the same run.
+    pub answers: Vec<(usize, PrincipleSet)>,
     /// All instances, refused ones too.
     pub instances: Vec<Instance>,
     /// The adapter of the last row that was trained, and which row that was.
     pub adapter: Option<(RowName, Adapter)>,
+    /// The same as the two files of a PEFT directory, on the host: a device that is lost takes along what lies on it.
+    pub peft: Option<(String, Vec<u8>)>,
     /// The result, once the run is over.
     pub report: Option<Report>,
 }
@@ -48,10 +53,14 @@ pub(super) struct Run<'a, 'm> {
     pub rows: BTreeMap<RowName, Metrics>,
     pub rounds: Vec<RoundReport>,
     pub teacher: TeacherReport,
+    /// What the teacher was told first.
+    pub brief: Option<Brief>,
     /// Steps of each row's fine-tuning: more data, not more training, is what is compared.
     pub steps: usize,
     /// Steps of the writer's warm-up.
     pub warm_steps: usize,
+    /// What it takes of the device.
+    memory: Memory,
 }
 
 /// Runs a recipe. What it has made is in `outcome` even when it ends with an error or is stopped.
@@ -69,11 +78,7 @@ pub async fn run(
 ) -> Result<Report, Error> {
     settings.check()?;
     let whole = task;
-    let (full, test) = split(task, settings.test_limit);
-    let mut task = full.clone();
-    if let Some(most) = settings.seeds_per_label {
-        limit_seeds(&mut task, most, settings.seed);
-    }
+    let (full, task, test) = used(task, settings);
     outcome.task = Some(task.clone());
     let task = &task;
     let writes = settings.rows.iter().any(|row| *row > RowName::RoundZero);
@@ -82,8 +87,11 @@ pub async fn run(
     let steps = (settings.epochs * passes).div_ceil(settings.batch);
     let warm_steps = (3 * settings.epochs * task.seeds.len()).div_ceil(settings.batch);
 
+    let bench = Bench::new(model, task, settings)?;
+    let memory = memory::check(&bench, &test, opened.limits)?;
     let mut run = Run {
-        bench: Bench::new(model, task, settings)?,
+        bench,
+        memory,
         monitor,
         outcome,
         whole,
@@ -91,14 +99,8 @@ pub async fn run(
         test: &test,
         rows: BTreeMap::new(),
         rounds: Vec::new(),
-        teacher: TeacherReport {
-            kind: settings.teacher.kind(),
-            requests: 0,
-            bytes: 0,
-            tokens_in: 0,
-            tokens_out: 0,
-            epsilon: Epsilon::ZERO,
-        },
+        teacher: TeacherReport::of(settings.teacher.kind()),
+        brief: None,
         steps,
         warm_steps,
     };
@@ -113,6 +115,7 @@ pub async fn run(
         seeds: task.seeds.len(),
         test: test.len(),
         warnings: task.warnings.clone(),
+        memory,
     });
     run.monitor.check_start(&[
         ("model", named(model)),
@@ -128,6 +131,23 @@ pub async fn run(
         Recipe::Evokd => evokd::run(&mut run).await?,
     }
     Ok(run.report(opened))
+}
+
+/// The task without rows that only measure; with no more seeds than wanted; and the rows that measure.
+fn used(task: &Task, settings: &Settings) -> (Task, Task, Vec<Example>) {
+    let (full, test) = split(task, settings.test_limit);
+    let mut task = full.clone();
+    if let Some(most) = settings.seeds_per_label {
+        limit_seeds(&mut task, most, settings.seed);
+    }
+    (full, task, test)
+}
+
+/// The principles that the offline teacher would write in a run: from the seeds that the run learns from, and none of the
+/// rows that it only measures with.
+pub fn offline_principles(task: &Task, settings: &Settings) -> PrincipleSet {
+    let (_, task, _) = used(task, settings);
+    principle::offline::write(&task)
 }
 
 impl<'a> Run<'a, '_> {
@@ -187,6 +207,7 @@ impl<'a> Run<'a, '_> {
     /// Measures a row on the test rows and keeps its adapter.
     pub async fn measure(&mut self, row: RowName, adapter: Option<&Adapter>) -> Result<(), Error> {
         if let Some(adapter) = adapter {
+            self.outcome.peft = Some(adapter.to_peft().await?);
             self.outcome.adapter = Some((row, adapter.clone()));
         }
         let confusion = self
@@ -284,6 +305,7 @@ impl<'a> Run<'a, '_> {
                 .collect(),
             teacher: self.teacher.clone(),
             seconds: self.monitor.seconds(),
+            memory: self.memory,
         };
         self.monitor.send(&Event::Finished {
             report: report.clone(),

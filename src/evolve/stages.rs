@@ -9,7 +9,7 @@ use crate::curate::review::{MOST, likelihood};
 use crate::evolve::{
     Event, Instance, InstanceCounts, Monitor, RowName, Settings, Stage, Tokens, prompts,
 };
-use crate::generate::{Answers, Batch, Finish, Sampling, Scorer};
+use crate::generate::{Answers, Batch, Constraint, Finish, Sampling, Scorer, Shape, Spelling};
 use crate::model::{Adapter, LoraConfig, Model};
 use crate::task::{Confusion, Example, Task};
 use crate::train::{
@@ -73,6 +73,11 @@ impl<'a> Bench<'a> {
     /// What writing, labelling and reviewing instances has cost so far.
     pub fn tokens(&self) -> Tokens {
         self.tokens.get()
+    }
+
+    /// Tokens of all labels as answers.
+    pub fn answer_tokens(&self) -> usize {
+        self.answers.total()
     }
 
     fn spend(&self, read: usize, written: usize) {
@@ -301,27 +306,74 @@ impl<'a> Bench<'a> {
         one_line: bool,
         seed: u64,
     ) -> Result<Vec<Text>, Error> {
-        let drawn = [limit as u32, sampling.temperature.to_bits(), seed as u32];
-        let of = Sum::new().lists(prompts).add(&drawn).end();
-        let read = prompts.iter().map(Vec::len).sum();
-        if let Some(kept) = monitor.recall("texts", of)? {
-            let (written, finished) = kept.numbers.split_first().unwrap_or((&0, &[]));
-            self.spend(read, *written as usize);
-            let texts = kept.texts.into_iter().zip(finished);
-            return Ok(texts
-                .map(|(text, finished)| Text {
-                    text,
-                    finished: *finished != 0,
-                })
-                .collect());
+        let of = drawn_from(prompts, limit, sampling, seed);
+        if let Some(texts) = self.recalled(monitor, prompts, of)? {
+            return Ok(texts);
         }
-        let mut batch = Batch::start(self.model, adapter, prompts, limit, sampling, seed)?;
+        let batch = Batch::start(self.model, adapter, prompts, limit, sampling, seed)?;
+        self.written(monitor, batch, prompts, one_line, of).await
+    }
+
+    /// As [`Bench::texts`], each text being of a shape.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one stage; each says something else"
+    )]
+    pub async fn shaped(
+        &self,
+        monitor: &Monitor<'_>,
+        adapter: Option<&Adapter>,
+        prompts: &[Vec<u32>],
+        limit: usize,
+        sampling: Sampling,
+        shape: &Shape,
+        seed: u64,
+    ) -> Result<Vec<Text>, Error> {
+        let of = drawn_from(prompts, limit, sampling, seed);
+        if let Some(texts) = self.recalled(monitor, prompts, of)? {
+            return Ok(texts);
+        }
+        let spelling = Rc::new(Spelling::new(&self.model.vocabulary));
+        let shape = [Constraint::new(spelling, shape)?];
+        let batch = Batch::start(self.model, adapter, prompts, limit, sampling, seed)?;
+        self.written(monitor, batch.held_to(&shape)?, prompts, false, of)
+            .await
+    }
+
+    /// Texts that were written before the run was interrupted.
+    fn recalled(
+        &self,
+        monitor: &Monitor<'_>,
+        prompts: &[Vec<u32>],
+        of: u32,
+    ) -> Result<Option<Vec<Text>>, Error> {
+        let Some(kept) = monitor.recall("texts", of)? else {
+            return Ok(None);
+        };
+        let (written, finished) = kept.numbers.split_first().unwrap_or((&0, &[]));
+        self.spend(prompts.iter().map(Vec::len).sum(), *written as usize);
+        let texts = kept.texts.into_iter().zip(finished);
+        let texts = texts.map(|(text, finished)| Text {
+            text,
+            finished: *finished != 0,
+        });
+        Ok(Some(texts.collect()))
+    }
+
+    async fn written(
+        &self,
+        monitor: &Monitor<'_>,
+        mut batch: Batch<'_>,
+        prompts: &[Vec<u32>],
+        one_line: bool,
+        of: u32,
+    ) -> Result<Vec<Text>, Error> {
         while !batch.is_done() {
             monitor.whole(batch.step()).await?;
             monitor.breathe().await?;
         }
         let written = batch.written().iter().map(|text| text.ids.len()).sum();
-        self.spend(read, written);
+        self.spend(prompts.iter().map(Vec::len).sum(), written);
         let texts = batch
             .written()
             .iter()
@@ -474,6 +526,12 @@ pub(super) fn f1_by_label(confusion: &Confusion) -> Vec<f64> {
             2.0 * counts[label][label] as f64 / (gold + predicted).max(1) as f64
         })
         .collect()
+}
+
+/// A checksum of what texts are drawn from.
+fn drawn_from(prompts: &[Vec<u32>], limit: usize, sampling: Sampling, seed: u64) -> u32 {
+    let drawn = [limit as u32, sampling.temperature.to_bits(), seed as u32];
+    Sum::new().lists(prompts).add(&drawn).end()
 }
 
 /// All rows once, in batches of one group each, by chance.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use burn::tensor::{Int, Tensor};
 
-use super::Sampling;
+use super::{Constraint, GenerateError, Sampling};
 use crate::Error;
 use crate::kernels;
 use crate::model::{Adapter, Cache, Input, Model, NOTHING, shared_prefix};
@@ -21,14 +21,12 @@ pub enum Finish {
 /// What was written behind one prompt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Written {
-    /// The new tokens, the end marker left out.
+    /// The new tokens, the marker that ended them left out.
     pub ids: Vec<u32>,
     /// Why it ended.
     pub finish: Finish,
 }
 
-/// Sequences decoded at once.
-const LANES: usize = 64;
 /// Steps from one reading of drawn tokens to the next on a GPU, where a reading waits for all work before it. What is
 /// drawn behind a sequence's end in between is thrown away.
 const STEPS: usize = 4;
@@ -51,12 +49,20 @@ pub struct Batch<'a> {
     /// Slots of a lane.
     room: usize,
     limit: usize,
-    /// Tokens drawn and not yet read: whose they are, and the tokens on the device.
-    drawn: Vec<(Vec<usize>, Tensor<1, Int>)>,
+    /// Whose the tokens are that were drawn and not yet read, step by step.
+    drawn: Vec<Vec<usize>>,
+    /// These tokens, one step behind the other, with room for all that one reading brings.
+    unread: Option<Tensor<1, Int>>,
+    /// 0, 1, 2 … for every lane.
+    all: Tensor<1, Int>,
     /// The tokens drawn last, read or not: what the sequences go on from.
     last: Option<(Vec<usize>, Tensor<1, Int>)>,
     written: Vec<Written>,
     done: Vec<bool>,
+    /// What the texts are held to, one for all or one each; none where they are free.
+    constraints: &'a [Constraint],
+    /// How far each text has come in its shape.
+    states: Vec<u32>,
 }
 
 /// A sequence on its way.
@@ -70,6 +76,9 @@ struct Lane {
 }
 
 impl<'a> Batch<'a> {
+    /// Sequences decoded at once, at most.
+    pub const LANES: usize = 64;
+
     /// Takes the prompts and reads what they share.
     ///
     /// `limit` is the most new tokens for each; it is cut to what the model's context has room for.
@@ -89,7 +98,7 @@ impl<'a> Batch<'a> {
         let shared = shared_prefix(prompts);
         let longest = prompts.iter().map(Vec::len).max().unwrap_or(0);
         let limit = limit.min(decoder.context().saturating_sub(longest));
-        let lanes = prompts.len().min(LANES);
+        let lanes = prompts.len().min(Self::LANES);
         // The last token drawn is never read in.
         let room = longest - shared + limit;
         let mut cache = Cache::new(decoder.config(), shared + lanes * room, decoder.device());
@@ -122,10 +131,51 @@ impl<'a> Batch<'a> {
             room,
             limit,
             drawn: Vec::new(),
+            unread: None,
+            all: kernels::integers(&(0..lanes as u32).collect::<Vec<_>>(), decoder.device()),
             last: None,
             written: vec![unwritten; prompts.len()],
             done,
+            constraints: &[],
+            states: vec![0; prompts.len()],
         })
+    }
+
+    /// Holds the texts to a shape: one for all, or one for each prompt. Whatever the sampling, every text is then whole
+    /// and of its shape, and has the finish [`Finish::Stop`].
+    ///
+    /// A shape is followed on the host, so that every step waits for the one before; without one a GPU works ahead.
+    ///
+    /// # Errors
+    ///
+    /// [`GenerateError::Count`] for another number of shapes, [`GenerateError::TooShort`] for a shape whose shortest
+    /// text is longer than the limit.
+    pub fn held_to(mut self, constraints: &'a [Constraint]) -> Result<Self, Error> {
+        if constraints.len() != 1 && constraints.len() != self.prompts.len() {
+            return Err(GenerateError::Count {
+                prompts: self.prompts.len(),
+                constraints: constraints.len(),
+            }
+            .into());
+        }
+        let least = constraints.iter().map(Constraint::least).max().unwrap_or(0);
+        if least > self.limit {
+            return Err(GenerateError::TooShort {
+                least,
+                limit: self.limit,
+            }
+            .into());
+        }
+        self.constraints = constraints;
+        Ok(self)
+    }
+
+    /// The shape of a prompt's text.
+    fn constraint(&self, prompt: usize) -> Option<&'a Constraint> {
+        match self.constraints {
+            [one] => Some(one),
+            all => all.get(prompt),
+        }
     }
 
     /// Whether every sequence has ended.
@@ -159,17 +209,19 @@ impl<'a> Batch<'a> {
             }
         }
         self.draw()?;
-        let every = if kernels::is_cpu(self.model.decoder.device()) {
-            1
-        } else {
-            STEPS
-        };
         let limit = self.limit;
         let going = |lane: &Option<Lane>| lane.is_some_and(|lane| lane.count < limit);
-        if self.drawn.len() >= every || !self.lanes.iter().any(going) {
+        if self.drawn.len() >= self.every() || !self.lanes.iter().any(going) {
             self.read().await?;
         }
         Ok(())
+    }
+
+    /// Steps from one reading to the next.
+    fn every(&self) -> usize {
+        let on_the_host =
+            !self.constraints.is_empty() || kernels::is_cpu(self.model.decoder.device());
+        if on_the_host { 1 } else { STEPS }
     }
 
     /// Waits until all that was drawn is there.
@@ -230,60 +282,103 @@ impl<'a> Batch<'a> {
             return Ok(());
         }
         let device = decoder.device();
-        let last = self
-            .last
-            .as_ref()
-            .filter(|_| !going.is_empty())
-            .map(|(owners, ids)| {
-                if going.len() == owners.len() {
-                    ids.clone()
-                } else {
-                    ids.clone().select(0, kernels::integers(&going, device))
+        let ids = match &self.last {
+            Some((before, ids)) if going.len() == before.len() && fresh_ids.is_empty() => {
+                ids.clone()
+            }
+            last => {
+                // Those that go on have their tokens on the device; they take the place of the zeros.
+                let mut begun = vec![0; going.len()];
+                begun.extend(fresh_ids);
+                let ids = kernels::integers(&begun, device);
+                match last {
+                    Some((_, last)) if !going.is_empty() => {
+                        kernels::pick_into(last.clone(), kernels::integers(&going, device), ids, 0)
+                    }
+                    _ => ids,
                 }
-            });
-        let fresh = (!fresh_ids.is_empty()).then(|| kernels::integers(&fresh_ids, device));
-        let ids = match (last, fresh) {
-            (Some(last), Some(fresh)) => Tensor::cat(vec![last, fresh], 0),
-            (Some(ids), None) | (None, Some(ids)) => ids,
-            (None, None) => return Ok(()),
+            }
         };
         let mut hidden = decoder.hidden_of(&ids, &input, self.adapter, Some(&mut self.cache))?;
         if rows.len() < input.len() {
             hidden = kernels::gather_rows(hidden, kernels::integers(&rows, device));
         }
         let scores = decoder.logits(hidden);
+        let allowed = self.masks(&owners);
         let ids = kernels::sample(
             scores,
             self.sampling,
             kernels::integers(&seeds, device),
-            None,
+            allowed,
         );
         self.last = Some((owners.clone(), ids.clone()));
-        self.drawn.push((owners, ids));
+        self.keep(owners, ids);
         Ok(())
+    }
+
+    /// Puts what a step has drawn behind what waits to be read.
+    fn keep(&mut self, owners: Vec<usize>, ids: Tensor<1, Int>) {
+        let at = self.drawn.iter().map(Vec::len).sum();
+        self.unread = Some(match self.unread.take() {
+            None if self.every() == 1 => ids,
+            unread => {
+                let unread = unread.unwrap_or_else(|| {
+                    let room = self.every() * self.lanes.len();
+                    kernels::integers(&vec![0; room], self.model.decoder.device())
+                });
+                kernels::pick_into(ids, self.all.clone(), unread, at)
+            }
+        });
+        self.drawn.push(owners);
+    }
+
+    /// What may be drawn for each of these prompts' texts.
+    fn masks(&self, owners: &[usize]) -> Option<Tensor<2, Int>> {
+        if self.constraints.is_empty() {
+            return None;
+        }
+        let decoder = &self.model.decoder;
+        let size = decoder.config().vocab_size;
+        let words = size.div_ceil(32);
+        let mut all = Vec::with_capacity(owners.len() * words);
+        for prompt in owners {
+            if let Some(constraint) = self.constraint(*prompt) {
+                let left = self.limit.saturating_sub(self.written[*prompt].ids.len());
+                all.extend_from_slice(&constraint.mask(self.states[*prompt], left, size));
+            }
+        }
+        let masks = kernels::integers(&all, decoder.device());
+        Some(masks.reshape([owners.len(), words]))
     }
 
     /// Reads what was drawn, and ends the sequences that have ended.
     async fn read(&mut self) -> Result<(), Error> {
-        if self.drawn.is_empty() {
+        let Some(unread) = self.unread.take() else {
             return Ok(());
-        }
-        let parts = self.drawn.iter().map(|(_, ids)| ids.clone()).collect();
-        let ids = kernels::read_integers(Tensor::cat(parts, 0)).await?;
-        let mut ids = ids.into_iter();
-        let end = self.model.vocabulary.end();
-        for (of, _) in self.drawn.drain(..) {
+        };
+        let mut ids = kernels::read_integers(unread).await?.into_iter();
+        let vocabulary = &self.model.vocabulary;
+        for of in std::mem::take(&mut self.drawn) {
             for (prompt, id) in of.iter().zip(ids.by_ref()) {
                 if self.done[*prompt] {
                     continue;
                 }
-                let written = &mut self.written[*prompt];
-                if Some(id) == end {
+                let constraint = self.constraint(*prompt);
+                let (written, state) = (&mut self.written[*prompt], &mut self.states[*prompt]);
+                if vocabulary.is_end(id) && constraint.is_none_or(|shape| shape.is_whole(*state)) {
                     written.finish = Finish::Stop;
                     self.done[*prompt] = true;
-                } else {
-                    written.ids.push(id);
-                    self.done[*prompt] = written.ids.len() >= self.limit;
+                    continue;
+                }
+                written.ids.push(id);
+                let left = self.limit - written.ids.len();
+                self.done[*prompt] = left == 0;
+                if let Some(shape) = constraint {
+                    *state = shape.step(*state, id).ok_or(GenerateError::NotFinite)?;
+                    if shape.is_complete(*state, left) {
+                        written.finish = Finish::Stop;
+                        self.done[*prompt] = true;
+                    }
                 }
             }
         }

@@ -16,7 +16,8 @@ impl Answers {
         Self { ids }
     }
 
-    fn total(&self) -> usize {
+    /// Tokens of all answers.
+    pub fn total(&self) -> usize {
         self.ids.iter().map(Vec::len).sum()
     }
 }

@@ -52,6 +52,31 @@ impl Kind {
     }
 }
 
+/// What a device grants to a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of the largest tensor.
+    pub binding: u64,
+    /// Bytes of all that is held at one time; none where nobody has set a bound.
+    pub budget: Option<u64>,
+}
+
+impl Limits {
+    /// No device tells how much memory it has free. In a tab a run may take so much: wasm addresses no more than 4 GiB,
+    /// and graphics drivers begin to end processes above it. At the desk the user knows better.
+    const BUDGET: Option<u64> = if cfg!(target_arch = "wasm32") {
+        Some(7 << 29)
+    } else {
+        None
+    };
+
+    /// Those of the CPU.
+    const CPU: Self = Self {
+        binding: isize::MAX as u64,
+        budget: Self::BUDGET,
+    };
+}
+
 /// A device that answered.
 #[derive(Debug, Clone)]
 pub struct Opened {
@@ -63,6 +88,8 @@ pub struct Opened {
     pub name: String,
     /// Something a person should know: a fallback that was taken, a software adapter.
     pub notice: Option<String>,
+    /// What it grants.
+    pub limits: Limits,
 }
 
 /// A device that cannot be used.
@@ -91,6 +118,35 @@ pub enum DeviceError {
         "the device stopped answering ({0}); what was made so far is kept, start again or choose the CPU"
     )]
     Lost(String),
+    /// There was no room for a tensor.
+    #[error(
+        "the device is out of memory ({0}); what was made so far is kept, choose fewer or shorter rows, a smaller model or fewer bits"
+    )]
+    OutOfMemory(String),
+}
+
+impl DeviceError {
+    /// From the words of a backend about a reading that failed. They may be many lines; the first says it.
+    fn of_reading(words: &str) -> Self {
+        let line: String = words
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .take(200)
+            .collect();
+        let lower = words.to_lowercase();
+        let memory = [
+            "out of memory",
+            "outofmemory",
+            "buffertoobig",
+            "buffer is too big",
+        ];
+        match memory.iter().any(|mark| lower.contains(mark)) {
+            true => Self::OutOfMemory(line),
+            false => Self::Lost(line),
+        }
+    }
 }
 
 /// Opens a device.
@@ -126,6 +182,7 @@ fn cpu(notice: Option<String>) -> Result<Opened, DeviceError> {
             "CPU".into()
         },
         notice,
+        limits: Limits::CPU,
     })
 }
 
@@ -170,9 +227,16 @@ async fn gpu() -> Result<Opened, DeviceError> {
             .iter()
             .any(|mark| name.to_lowercase().contains(mark));
     SOFTWARE.store(software, Ordering::Relaxed);
+    let granted = setup.device.limits();
     let opened = Opened {
         device,
         kind: Kind::Gpu,
+        limits: Limits {
+            binding: granted
+                .max_buffer_size
+                .min(granted.max_storage_buffer_binding_size),
+            budget: Limits::BUDGET,
+        },
         notice: software
             .then(|| "this GPU is played by the CPU; the CPU device is much faster".to_owned()),
         name,
@@ -197,16 +261,20 @@ async fn self_test(opened: &Opened) -> Result<(), DeviceError> {
     for (m, k, n) in [(5, 8, 12), (3, 7, 5)] {
         let (a, left) = matrix(m, k, 1);
         let (b, right) = matrix(k, n, 3);
+        // The same with each side lying the other way round in memory.
+        let turned = |values: &[f32], rows: usize, columns: usize| {
+            let turned = (0..rows * columns).map(|i| values[i % rows * columns + i / rows]);
+            floats(turned.collect(), [columns, rows], &opened.device)
+        };
         let expected: Vec<f32> = (0..m * n)
             .map(|i| (0..k).map(|j| a[i / n * k + j] * b[j * n + i % n]).sum())
             .collect();
         let found = read(super::product(left.clone(), right.clone())).await?;
-        // The same product with each side lying the other way round in memory.
         let job = Job::dense(m, k, n);
         let out = || Tensor::<2>::empty([m, n], &opened.device);
         let by_rows = read(super::product_into(
             left.clone(),
-            right.clone().transpose().mul_scalar(1.0),
+            turned(&b, k, n),
             out(),
             Job {
                 rhs: Place::rows(0, k).turned(),
@@ -215,7 +283,7 @@ async fn self_test(opened: &Opened) -> Result<(), DeviceError> {
         ))
         .await?;
         let by_columns = read(super::product_into(
-            left.transpose().mul_scalar(1.0),
+            turned(&a, m, k),
             right,
             out(),
             Job {
@@ -246,10 +314,9 @@ async fn self_test(opened: &Opened) -> Result<(), DeviceError> {
 /// [`DeviceError::Lost`] when the device does not give them.
 pub async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, DeviceError> {
     // Everything computed here is f32; burn's conversion between all types would add 300 kB to the module.
-    tensor
-        .into_data_async()
+    Dispatch::float_into_data(tensor.into_dispatch())
         .await
-        .map_err(|error| DeviceError::Lost(error.to_string()))?
+        .map_err(|error| DeviceError::of_reading(&error.to_string()))?
         .try_into_vec::<f32>()
         .map_err(|error| DeviceError::Lost(format!("{error:?}")))
 }
@@ -275,10 +342,9 @@ pub fn integers(values: &[u32], device: &Device) -> Tensor<1, Int> {
 ///
 /// [`DeviceError::Lost`] when the device does not give them.
 pub async fn read_integers(tensor: Tensor<1, Int>) -> Result<Vec<u32>, DeviceError> {
-    let values = tensor
-        .into_data_async()
+    let values = Dispatch::int_into_data(tensor.into_dispatch())
         .await
-        .map_err(|error| DeviceError::Lost(error.to_string()))?
+        .map_err(|error| DeviceError::of_reading(&error.to_string()))?
         .try_into_vec::<i32>()
         .map_err(|error| DeviceError::Lost(format!("{error:?}")))?;
     Ok(values.into_iter().map(|value| value as u32).collect())
@@ -292,5 +358,23 @@ pub fn is_cpu(device: &Device) -> bool {
     {
         let _ = device;
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reading_that_fails_for_want_of_memory_is_told_from_a_lost_device() {
+        let lost =
+            DeviceError::of_reading("the device is poisoned: Unknown: gone\nBacktrace:\n 1: a");
+        assert_eq!(
+            lost,
+            DeviceError::Lost("the device is poisoned: Unknown: gone".into())
+        );
+        assert!(lost.to_string().contains("start again or choose the CPU"));
+        let full = DeviceError::of_reading("wgpu error: Out of Memory");
+        assert!(full.to_string().contains("fewer or shorter rows"), "{full}");
     }
 }

@@ -17,6 +17,7 @@ mod heads;
 mod lanes;
 #[cfg(feature = "gpu")]
 mod launch;
+mod pick;
 mod product;
 mod rms_norm;
 mod rope;
@@ -29,11 +30,12 @@ pub use adamw::{AdamWStep, adamw, sum_squares};
 pub use answer::{absorb, chunk_state, log_likelihood, scores_gradient};
 pub use attention::{attention, attention_backward, with_seers};
 pub use device::{
-    Choice, DeviceError, Kind, Opened, floats, integers, is_cpu, open, read, read_integers,
+    Choice, DeviceError, Kind, Limits, Opened, floats, integers, is_cpu, open, read, read_integers,
 };
 pub use embedding::{embedding, gather_rows, scatter_rows};
 pub use heads::Heads;
-pub use product::{Job, Packing, Place, Weight, product, product_into};
+pub use pick::pick_into;
+pub use product::{Job, Packing, Place, Weight, WeightRows, add_row, join, product, product_into};
 pub use rms_norm::{add_rms_norm, rms_norm, rms_norm_backward};
 pub use rope::{Rotary, rope, rope_backward};
 pub use sample::{Sampling, sample};

@@ -13,6 +13,19 @@ pub enum ModelError {
         /// The system's own words.
         cause: String,
     },
+    /// A file of a model could not be written.
+    #[error("{path}: cannot be written ({cause}); choose another folder or make room")]
+    NotWritten {
+        /// The file.
+        path: String,
+        /// The system's own words.
+        cause: String,
+    },
+    /// Files that are no model.
+    #[error(
+        "{0}: this is no model; choose one .gguf file, or a folder with config.json, tokenizer.json and model.safetensors"
+    )]
+    NoModel(String),
     /// `config.json` is broken or holds numbers that cannot be.
     #[error("config.json: {0}")]
     Config(String),
@@ -69,6 +82,26 @@ pub enum ModelError {
     /// An adapter that does not fit the model.
     #[error("adapter: {0}")]
     Adapter(String),
+    /// An adapter whose tensors have another rank than its configuration.
+    #[error(
+        "adapter: tensor `{tensor}` is of rank {found} and adapter_config.json says r = {rank}; take both files from the same adapter"
+    )]
+    AdapterRank {
+        /// The tensor.
+        tensor: String,
+        /// Its rank.
+        found: usize,
+        /// That of the configuration.
+        rank: usize,
+    },
+    /// An adapter that was trained beside another model.
+    #[error("adapter: {what}; it was trained beside `{base}`, so load that model")]
+    AdapterBase {
+        /// The tensor that does not fit, and how.
+        what: String,
+        /// The base model the adapter names.
+        base: String,
+    },
     /// A token id the model does not have.
     #[error("token id {id} does not exist; the model's ids lie below {size}")]
     TokenId {

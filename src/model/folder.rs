@@ -1,15 +1,51 @@
 //! Models on a disk: a folder in the hub's layout, or a GGUF file.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-use super::{Config, Index, Model, ModelError, Placement, Vocabulary, Weights};
+use super::{Model, ModelError, ModelFile, Placement, Weights, merged};
 
-fn read(path: &Path) -> Result<Vec<u8>, ModelError> {
-    fs::read(path).map_err(|cause| ModelError::Missing {
-        path: path.display().to_string(),
-        cause: cause.to_string(),
-    })
+/// A file on a disk.
+#[derive(Debug)]
+struct DiskFile {
+    name: String,
+    size: u64,
+    file: File,
+}
+
+impl DiskFile {
+    fn open(path: &Path) -> Result<Self, ModelError> {
+        let failed = |cause: std::io::Error| ModelError::Missing {
+            path: path.display().to_string(),
+            cause: cause.to_string(),
+        };
+        let file = File::open(path).map_err(failed)?;
+        let size = file.metadata().map_err(failed)?.len();
+        let name = path.file_name().unwrap_or_default();
+        Ok(Self {
+            name: name.to_string_lossy().into_owned(),
+            size,
+            file,
+        })
+    }
+}
+
+impl ModelFile for DiskFile {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), String> {
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(offset))
+            .and_then(|_| file.read_exact(out))
+            .map_err(|cause| cause.to_string())
+    }
 }
 
 impl Model {
@@ -17,13 +53,12 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// As [`Model::from_folder`] and [`Model::from_gguf`].
+    /// As [`Model::from_folder`] and [`Model::read`].
     pub fn open(path: &Path, place: impl Into<Placement>) -> Result<Self, ModelError> {
         if path.is_dir() || !path.exists() {
             return Self::from_folder(path, place);
         }
-        let bytes = read(path)?;
-        Self::from_gguf(&name(path), &bytes, place)
+        Self::read(&name(path), &[&DiskFile::open(path)?], place)
     }
 
     /// Builds a model from a folder in the hub's layout: `config.json`, `tokenizer.json`, and `model.safetensors` or
@@ -31,54 +66,103 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// [`ModelError::Missing`] for a file that cannot be read, else as [`Model::from_files`].
+    /// [`ModelError::Missing`] for a file that cannot be read, else as [`Model::read`].
     pub fn from_folder(folder: &Path, place: impl Into<Placement>) -> Result<Self, ModelError> {
-        if let Some(file) = only_gguf(folder) {
-            return Self::from_gguf(&name(folder), &read(&file)?, place);
-        }
-        let mut config = Config::from_json(&read(&folder.join("config.json"))?)?;
-        let generation = folder.join("generation_config.json");
-        if generation.exists() {
-            config = config.with_generation(&read(&generation)?)?;
-        }
-        let mut vocabulary = Vocabulary::from_json(&read(&folder.join("tokenizer.json"))?)?;
-        let chats = folder.join("tokenizer_config.json");
-        if chats.exists() {
-            let template = fs::read_to_string(folder.join("chat_template.jinja")).ok();
-            vocabulary = vocabulary.with_tokenizer_config(&read(&chats)?, template.as_deref())?;
-        }
-        let single = folder.join("model.safetensors");
-        let list = folder.join("model.safetensors.index.json");
-        if single.exists() || !list.exists() {
-            let bytes = read(&single)?;
-            let weights = Weights::parse(&bytes)?;
-            return Self::assemble(&name(folder), config, vocabulary, &weights, place);
-        }
-        let index = Index::from_json(&read(&list)?)?;
-        let mut files = Vec::new();
-        for file in index.files() {
-            files.push((file, read(&folder.join(file))?));
-        }
-        let files: Vec<(&str, &[u8])> = files
-            .iter()
-            .map(|(file, bytes)| (*file, &bytes[..]))
-            .collect();
-        let weights = Weights::sharded(&index, &files)?;
-        Self::assemble(&name(folder), config, vocabulary, &weights, place)
+        let in_folder = |error| in_folder(folder, error);
+        let files = disk_files(folder).map_err(in_folder)?;
+        let files: Vec<&dyn ModelFile> = files.iter().map(|file| file as &dyn ModelFile).collect();
+        Self::read(&name(folder), &files, place).map_err(in_folder)
     }
 }
 
-/// The GGUF file of a folder that holds no model in the hub's layout, when there is just one.
-fn only_gguf(folder: &Path) -> Option<std::path::PathBuf> {
-    if folder.join("config.json").exists() {
-        return None;
+/// Writes a model folder with an adapter (a PEFT directory) added into its weights; see [`merged`]. All files but the
+/// weights are copied as they are.
+///
+/// # Errors
+///
+/// As [`merged`]; [`ModelError::Missing`] for a file that cannot be read, and [`ModelError::NotWritten`]. A GGUF file is
+/// refused.
+pub fn merge_folder(model: &Path, adapter: &Path, out: &Path) -> Result<(), ModelError> {
+    if !model.join("config.json").exists() {
+        return Err(ModelError::Adapter(format!(
+            "{} is no model folder in the hub's layout; an adapter is merged into unquantised safetensors only",
+            model.display()
+        )));
     }
-    let mut files = fs::read_dir(folder)
-        .ok()?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|kind| kind == "gguf"));
-    let first = files.next()?;
-    files.next().is_none().then_some(first)
+    let read = |file: &str| {
+        fs::read(adapter.join(file)).map_err(|cause| {
+            ModelError::Adapter(format!(
+                "{} cannot be read ({cause}); give a PEFT directory",
+                adapter.join(file).display()
+            ))
+        })
+    };
+    let (config, factors) = (
+        read("adapter_config.json")?,
+        read("adapter_model.safetensors")?,
+    );
+    let files = disk_files(model)?;
+    let files: Vec<&dyn ModelFile> = files.iter().map(|file| file as &dyn ModelFile).collect();
+    let bytes = merged(&Weights::of_files(&files)?, &config, &factors)?;
+    let write = |path: &Path, done: std::io::Result<()>| {
+        done.map_err(|cause| ModelError::NotWritten {
+            path: path.display().to_string(),
+            cause: cause.to_string(),
+        })
+    };
+    write(out, fs::create_dir_all(out))?;
+    for file in BESIDE {
+        let (from, to) = (model.join(file), out.join(file));
+        if from.exists() {
+            write(&to, fs::copy(&from, &to).map(|_| ()))?;
+        }
+    }
+    let file = out.join("model.safetensors");
+    write(&file, fs::write(&file, bytes))
+}
+
+/// What lies beside the weights in a folder of the hub's layout.
+const BESIDE: [&str; 6] = [
+    "config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "chat_template.jinja",
+];
+
+/// The error with the whole path of a file that it names without.
+fn in_folder(folder: &Path, error: ModelError) -> ModelError {
+    match error {
+        ModelError::Missing { path, cause } if !path.contains(['/', '\\']) => ModelError::Missing {
+            path: folder.join(path).display().to_string(),
+            cause,
+        },
+        other => other,
+    }
+}
+
+/// The files of a folder that may belong to a model.
+fn disk_files(folder: &Path) -> Result<Vec<DiskFile>, ModelError> {
+    // A folder that is not there is one that lacks its first file.
+    let lacking = |cause: String| ModelError::Missing {
+        path: "config.json".into(),
+        cause,
+    };
+    let mut files = Vec::new();
+    let entries = fs::read_dir(folder).map_err(|cause| lacking(cause.to_string()))?;
+    for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+        let of_a_model = path.extension().is_some_and(|kind| {
+            ["json", "jinja", "safetensors", "gguf"].contains(&kind.to_string_lossy().as_ref())
+        });
+        if of_a_model && path.is_file() {
+            files.push(DiskFile::open(&path)?);
+        }
+    }
+    if files.is_empty() {
+        return Err(lacking("it is not there".into()));
+    }
+    Ok(files)
 }
 
 /// What the user calls it: the last part of the path.

@@ -5,9 +5,12 @@ mod cache;
 mod config;
 mod decoder;
 mod error;
+mod file;
 #[cfg(not(target_arch = "wasm32"))]
 mod folder;
 mod input;
+mod load;
+mod merge;
 mod source;
 mod tokenizer;
 mod weights;
@@ -17,7 +20,11 @@ pub use cache::Cache;
 pub use config::{Config, Family, Rope, RopeScaling};
 pub use decoder::{Decoder, Pass};
 pub use error::ModelError;
+pub use file::{HeldFile, ModelFile};
+#[cfg(not(target_arch = "wasm32"))]
+pub use folder::merge_folder;
 pub use input::{Input, NOTHING, Span, shared_prefix};
+pub use merge::merged;
 pub use source::{Listing, Memory, Remote, Repository, SourceError};
 pub use tokenizer::{Role, Turn, Vocabulary};
 pub use weights::{Blocks, Gguf, GgufError, Index, Kind, Weights};
@@ -84,22 +91,6 @@ impl Model {
             &Weights::parse(files.weights)?,
             place,
         )
-    }
-
-    /// Builds a model from a GGUF file, which holds all of it.
-    ///
-    /// # Errors
-    ///
-    /// [`ModelError::Gguf`] when the file is broken or not supported, else as [`Model::from_files`].
-    pub fn from_gguf(
-        name: &str,
-        bytes: &[u8],
-        place: impl Into<Placement>,
-    ) -> Result<Self, ModelError> {
-        let file = Gguf::parse(bytes)?;
-        let config = Config::from_gguf(&file)?;
-        let vocabulary = Vocabulary::from_gguf(&file)?;
-        Self::assemble(name, config, vocabulary, &file.weights()?, place)
     }
 
     /// Puts the parts together, checked to be of one model.

@@ -1,5 +1,5 @@
 //! Where models come from: what a repository of the hub holds, which of its files are needed, and what it takes to run
-//! and to fine-tune them. It does no network and knows no disk; the desk and the tab share it.
+//! and to fine-tune them. It does no network and knows no disk. The page has its own twin of the lists, `www/src/models/hub.ts`.
 
 use serde::Deserialize;
 
@@ -268,7 +268,7 @@ impl Memory {
     /// the tokens of the longest sequence. Activations are those of one layer, which is computed again on the way
     /// back, the stream between layers, and the scores over the vocabulary with their gradient.
     pub fn estimate(config: &Config, weight_bits: u64, context: usize) -> Self {
-        let weights = config.parameters() as u64 * weight_bits / 8;
+        let weights = config.parameters() * weight_bits / 8;
         let layers = config.num_hidden_layers as u64;
         let (hidden, inner) = (config.hidden_size as u64, config.intermediate_size as u64);
         let (query, kv) = (config.query_size() as u64, config.kv_size() as u64);
@@ -427,10 +427,7 @@ mod tests {
             "num_attention_heads":2,"num_key_value_heads":1,"tie_word_embeddings":true}"#;
         let config = Config::from_json(json).unwrap();
         let memory = Memory::estimate(&config, 32, 10);
-        assert_eq!(
-            memory.run,
-            4 * config.parameters() as u64 + 2 * 2 * 4 * 10 * 4
-        );
+        assert_eq!(memory.run, 4 * config.parameters() + 2 * 2 * 4 * 10 * 4);
         assert!(memory.tune > memory.run);
         assert!(Memory::estimate(&config, 9, 10).run < memory.run);
     }

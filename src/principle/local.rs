@@ -14,8 +14,8 @@ use crate::task::Task;
 
 /// Seeds shown at once.
 const BATCH: usize = 4;
-/// Rules taken from one answer.
-const RULES: usize = 4;
+/// Rules asked for and taken from one answer.
+pub const RULES: usize = 4;
 /// The shortest rule, in words.
 const LEAST_WORDS: usize = 3;
 

@@ -121,6 +121,23 @@ impl PrincipleSet {
         serde_json::to_string_pretty(self)
     }
 
+    /// These principles after a `newer` answer: what that one says on a level, or of a label, takes the place of what was
+    /// said before.
+    #[must_use]
+    pub fn followed_by(mut self, newer: Self) -> Self {
+        let kept = std::mem::take(&mut self.principles).into_iter();
+        let replaced = |old: &Principle| {
+            newer
+                .principles
+                .iter()
+                .any(|new| (new.level, &new.label) == (old.level, &old.label))
+        };
+        self.principles = kept.filter(|old| !replaced(old)).collect();
+        self.principles.extend(newer.principles.iter().cloned());
+        self.principles.truncate(MAX_PRINCIPLES);
+        self
+    }
+
     /// Checks the set against the labels of its task.
     ///
     /// # Errors
@@ -331,6 +348,24 @@ pub(in crate::principle) mod tests {
             set.validate(&["a".to_owned()]),
             Err(PrincipleError::DuplicateId { .. })
         ));
+    }
+
+    #[test]
+    fn a_newer_answer_takes_the_place_of_what_was_said_of_the_same() {
+        let set = |principles: Vec<Principle>| PrincipleSet {
+            version: 1,
+            task: String::new(),
+            principles,
+        };
+        let of = |id: &str, label: &str| Principle {
+            id: id.to_owned(),
+            label: Some(label.to_owned()),
+            ..principle()
+        };
+        let old = set(vec![of("1", "a"), of("2", "b"), of("3", "a")]);
+        let both = old.followed_by(set(vec![of("4", "a")]));
+        let ids: Vec<&str> = both.principles.iter().map(|one| one.id.as_str()).collect();
+        assert_eq!(ids, ["2", "4"]);
     }
 
     #[test]

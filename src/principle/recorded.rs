@@ -3,7 +3,7 @@
 //! A file comes from elsewhere, so it is not trusted: what cannot be seen is taken out, and what is left is checked
 //! like everything else.
 
-use super::{PrincipleError, PrincipleSet, check_frame};
+use super::{PrincipleError, PrincipleSet, VERSION, check_frame};
 use crate::task::Task;
 use crate::task::words::is_invisible;
 
@@ -76,6 +76,50 @@ pub fn parse(json: &str, task: &Task) -> Result<Recorded, PrincipleError> {
     }
     set.validate(&task.labels)?;
     Ok(Recorded { set, warnings })
+}
+
+/// The principles of a later round in a recording of several, checked as in [`parse`]; none where there are none.
+///
+/// # Errors
+///
+/// As [`parse`].
+pub fn later(
+    json: &str,
+    task: &Task,
+    round: usize,
+) -> Result<Option<PrincipleSet>, PrincipleError> {
+    #[derive(serde::Deserialize)]
+    struct Recording {
+        #[serde(default)]
+        later: Vec<Later>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Later {
+        round: usize,
+        principles: serde_json::Value,
+    }
+    // A recording that is none was refused before the first round.
+    let found = serde_json::from_str::<Recording>(json)
+        .ok()
+        .and_then(|recording| recording.later.into_iter().find(|one| one.round == round));
+    let Some(Later { principles, .. }) = found else {
+        return Ok(None);
+    };
+    let set = serde_json::json!({"version": VERSION, "task": task.name, "principles": principles});
+    parse(&set.to_string(), task).map(|read| Some(read.set))
+}
+
+/// Writes answers down as a recording: the first is the set, those of later rounds stand behind it.
+pub fn write(answers: &[(usize, PrincipleSet)]) -> Option<String> {
+    let (_, first) = answers.first()?;
+    let mut value = serde_json::to_value(first).ok()?;
+    if answers.len() > 1 {
+        value["later"] = answers[1..]
+            .iter()
+            .map(|(round, set)| serde_json::json!({"round": round, "principles": set.principles}))
+            .collect();
+    }
+    Some(value.to_string())
 }
 
 /// The text on one line, without what cannot be seen.
@@ -182,6 +226,18 @@ mod tests {
             read.warnings,
             ["principle `a`: the task has no label `mad`; it is left out"]
         );
+    }
+
+    #[test]
+    fn answers_of_several_rounds_are_written_and_read_back_by_round() {
+        let first = offline::write(&task());
+        let mut third = first.clone();
+        third.principles.truncate(1);
+        let text = write(&[(1, first.clone()), (3, third.clone())]).unwrap();
+        assert_eq!(parse(&text, &task()).unwrap().set, first);
+        assert_eq!(later(&text, &task(), 2), Ok(None));
+        assert_eq!(later(&text, &task(), 3), Ok(Some(third)));
+        assert_eq!(write(&[]), None);
     }
 
     #[test]

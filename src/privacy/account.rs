@@ -40,7 +40,7 @@ impl Epsilon {
     }
 
     /// Both together: the bound of two releases.
-    pub(super) fn plus(self, other: Self) -> Self {
+    pub fn plus(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
 

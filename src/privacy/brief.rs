@@ -19,6 +19,11 @@ pub struct Brief {
     pub(super) instruction: String,
     pub(super) labels: Vec<String>,
     pub(super) releases: Vec<Release>,
+    /// Seeds that stand in it as they are; none in a browser.
+    pub(super) shared: usize,
+    /// Bytes of the text before those seeds.
+    pub(super) own: usize,
+    sketch: Option<Sketch>,
 }
 
 impl Brief {
@@ -41,7 +46,10 @@ impl Brief {
         };
         let releases = sketch.map(|sketch| &sketch.release).into_iter();
         Self {
+            own: text.len(),
             text,
+            shared: 0,
+            sketch: sketch.cloned(),
             instruction: task.instruction.clone(),
             labels: task.labels.clone(),
             releases: releases
@@ -49,6 +57,43 @@ impl Brief {
                 .cloned()
                 .collect(),
         }
+    }
+
+    /// The same with what may be told of the student's mistakes. The figures about the seeds stay as they were drawn, so
+    /// that they cost nothing again.
+    #[must_use]
+    pub fn with_card(&self, task: &Task, card: &Card) -> Self {
+        Self::with(task, self.sketch.as_ref(), Some(card))
+    }
+
+    /// The same with up to `most` seeds as they stand, as the published PSI has it. No bound holds for those; the guard
+    /// lets such a brief pass only when it was told so, and the ledger marks it. It does not exist in a browser.
+    #[cfg(feature = "desk")]
+    #[must_use]
+    pub fn sharing(mut self, task: &Task, most: usize) -> Self {
+        let (seeds, count) = (&task.seeds, most.min(task.seeds.len()));
+        if count > 0 {
+            self.text.push_str("\nExamples:");
+        }
+        for index in 0..count {
+            // Spread over the file, which is often sorted by label.
+            let seed = &seeds[index * seeds.len() / count];
+            let label = task.labels.get(seed.label).map_or("", String::as_str);
+            let line = ["\n", label, ": ", &seed.text.replace(['\n', '\r'], " ")].concat();
+            self.text.push_str(&line);
+        }
+        self.shared = count;
+        self
+    }
+
+    /// How many seeds stand in it as they are.
+    pub fn shared(&self) -> usize {
+        self.shared
+    }
+
+    /// The noisy figures in it, where there are any.
+    pub fn sketch(&self) -> Option<&Sketch> {
+        self.sketch.as_ref()
     }
 
     /// The bytes that would be sent.
@@ -247,6 +292,29 @@ mod tests {
         assert!(brief.text().contains("The student is wrong on: "));
         assert!(!brief.text().contains("Zebulon"));
         assert_eq!(brief.epsilon(), epsilon);
+    }
+
+    #[test]
+    fn a_card_is_added_without_a_new_drawing_of_the_seeds() {
+        let task = task(&[("play it for me", 0); 200]);
+        let first = Brief::with(&task, Some(&sketch(&task, 2000)), None);
+        let epsilon = Epsilon::new(1000).unwrap();
+        let card = Card::draw(&task, &[], epsilon, &mut Seeded::new(2)).unwrap();
+        let second = first.with_card(&task, &card);
+        assert_eq!(second.releases[0], first.releases[0]);
+        assert_eq!(second.epsilon(), Epsilon::new(3000).unwrap());
+        assert!(second.text().starts_with(first.text()));
+    }
+
+    #[test]
+    #[cfg(feature = "desk")]
+    fn shared_seeds_stand_behind_the_brief_and_are_counted() {
+        let task = task(&[("one", 0), ("two", 0), ("three", 1), ("four", 1)]);
+        let brief = Brief::of(&task).sharing(&task, 2);
+        assert!(brief.text().ends_with("\nExamples:\na: one\nb: three"));
+        assert_eq!(brief.shared(), 2);
+        assert_eq!(&brief.text()[..brief.own], Brief::of(&task).text());
+        assert_eq!(Brief::of(&task).sharing(&task, 9).shared(), 4);
     }
 
     #[test]

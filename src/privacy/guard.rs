@@ -94,6 +94,7 @@ pub struct Guard<'a> {
     instances: Vec<&'a str>,
     canaries: Vec<String>,
     confirmed: bool,
+    sharing: bool,
 }
 
 impl<'a> Guard<'a> {
@@ -113,6 +114,7 @@ impl<'a> Guard<'a> {
             instances: Vec::new(),
             canaries: Vec::new(),
             confirmed: false,
+            sharing: false,
         }
     }
 
@@ -140,6 +142,14 @@ impl<'a> Guard<'a> {
         self
     }
 
+    /// The user wants seeds sent as they stand ([`Brief::sharing`]), at the desk only.
+    #[cfg(feature = "desk")]
+    #[must_use]
+    pub fn with_shared_seeds(mut self) -> Self {
+        self.sharing = true;
+        self
+    }
+
     /// Checks a brief without letting it go.
     ///
     /// Everything in a brief but the user's own words is fixed or noisy, by construction. So it is these words that
@@ -153,13 +163,17 @@ impl<'a> Guard<'a> {
         if brief.instruction != self.task.instruction || brief.labels != self.task.labels {
             return Err(BriefError::OtherTask);
         }
-        if !fits(brief.text()) {
+        let refused = |rule, place, span| BriefError::Refused { rule, place, span };
+        if brief.shared > 0 && !self.sharing {
+            let shared = brief.text()[brief.own..].to_owned();
+            return Err(refused(Rule::Copy, Place::Text, shared));
+        }
+        if !fits(&brief.text()[..brief.own]) {
             return Err(BriefError::TooLong {
                 bytes: brief.text().len(),
                 tokens: estimate_tokens(brief.text()),
             });
         }
-        let refused = |rule, place, span| BriefError::Refused { rule, place, span };
         let whole = folded(brief.text());
         if let Some(canary) = self.canaries.iter().find(|canary| whole.contains(*canary)) {
             return Err(refused(Rule::Canary, Place::Text, canary.clone()));

@@ -34,6 +34,15 @@ pub enum Entry {
         /// Why, without the span.
         reason: String,
     },
+    /// Seeds were put into a brief as they stand; no bound holds for them. Never in a browser.
+    Shared {
+        /// When.
+        at: u64,
+        /// Where they may go.
+        destination: String,
+        /// How many.
+        seeds: usize,
+    },
     /// A request left.
     Sent {
         /// When.
@@ -96,6 +105,11 @@ impl Ledger {
         self.total
     }
 
+    /// Another total, as the user wishes. What is spent stays spent.
+    pub fn set_total(&mut self, total: Epsilon) {
+        self.total = total;
+    }
+
     /// What is spent of it.
     pub fn spent(&self) -> Epsilon {
         self.spent
@@ -134,6 +148,13 @@ impl Ledger {
                 wanted: epsilon,
                 left: self.left(),
                 total: self.total,
+            });
+        }
+        if brief.shared > 0 {
+            self.entries.push(Entry::Shared {
+                at,
+                destination: destination.url().to_owned(),
+                seeds: brief.shared,
             });
         }
         self.spent = self.spent.plus(epsilon);

@@ -4,6 +4,7 @@ mod adamw;
 mod checkpoint;
 mod dpo;
 mod dpo_loss;
+mod memory;
 mod row;
 mod schedule;
 mod sft;
@@ -16,6 +17,7 @@ pub use dpo_loss::{
     AnswerLogps, DpoLoss, DpoLossConfig, DpoLossError, DpoLossType, DpoMetrics, PairGradient,
     PairLogps, dpo_loss,
 };
+pub use memory::{Bytes, Memory, MemoryError, Workload};
 pub use row::Row;
 pub use schedule::Schedule;
 pub use sft::{StepMetrics, Trainer};

@@ -6,6 +6,7 @@ use super::row::parts;
 use super::tuning::Tuning;
 use super::{Checkpoint, Resumable, Row, TrainError, TrainerConfig};
 use crate::Error;
+use crate::kernels::{self, Job, Place};
 use crate::model::{Adapter, Model};
 
 /// What one step did; TRL's names.
@@ -52,22 +53,30 @@ impl<'a> Trainer<'a> {
     ///
     /// [`TrainError::Empty`], [`TrainError::NoAnswer`], or [`Error::Model`] when a row does not fit the model.
     pub fn gradients(&self, rows: &[Row]) -> Result<(Tensor<1>, Tensor<1>), Error> {
+        if rows.is_empty() {
+            return Err(TrainError::Empty.into());
+        }
         let answers: usize = rows.iter().map(Row::answers).sum();
         let share = 1.0 / answers.max(1) as f32;
         let mut gradients = self.tuning.no_gradients();
-        let mut loss: Option<Tensor<1>> = None;
+        // One number, to which each part adds its share.
+        let device = self.tuning.model.decoder.device();
+        let mut loss = kernels::floats(vec![0.0], [1], device);
         for part in parts(rows, |row| row.ids.len()) {
             let pass = self.tuning.pass(&part.iter().collect::<Vec<_>>())?;
             let logps = pass.log_likelihood();
-            let weights = Tensor::full(logps.dims(), share, &logps.device());
-            let sum = logps.sum() * -share;
-            loss = Some(match loss {
-                Some(loss) => loss + sum,
-                None => sum,
-            });
+            let [count] = logps.dims();
+            let weights = kernels::floats(vec![share; count], [count], device);
+            let mean = Job {
+                rhs: Place::rows(0, 1),
+                alpha: -1.0,
+                add: true,
+                ..Job::dense(1, count, 1)
+            };
+            loss = kernels::product_into(weights.clone(), logps, loss, mean);
             gradients = pass.backward(&weights, gradients);
         }
-        Ok((loss.ok_or(TrainError::Empty)?, gradients))
+        Ok((loss, gradients))
     }
 
     /// One step on a batch of rows.
@@ -97,5 +106,41 @@ impl Resumable for Trainer<'_> {
     fn restore(&mut self, checkpoint: Checkpoint) -> Result<(), TrainError> {
         self.tokens = checkpoint.tokens;
         self.tuning.restore(checkpoint)
+    }
+}
+
+#[cfg(all(test, feature = "desk"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::kernels::{self, Choice};
+    use crate::model::LoraConfig;
+    use crate::train::{AdamWConfig, Schedule};
+
+    #[test]
+    fn a_loss_that_is_no_number_leaves_the_adapter_as_it_was() {
+        let opened = pollster::block_on(kernels::open(Choice::Cpu)).unwrap();
+        let folder =
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tiny-llama-1m");
+        let model = Model::from_folder(&folder, &opened.device).unwrap();
+        let lora = LoraConfig::new(4, 8.0, None);
+        let adapter = Adapter::new(lora, model.decoder.config(), 1, &opened.device).unwrap();
+        // Far beyond what the scores can hold.
+        let huge = adapter.factors().clone().zeros_like() + 1e25;
+        let config = TrainerConfig {
+            schedule: Schedule::constant(1e-3),
+            optimiser: AdamWConfig::default(),
+        };
+        let mut trainer = Trainer::new(&model, adapter.with_factors(huge), config);
+        let rows = [Row::new(vec![5, 6, 7], &[8, 9])];
+        let error = pollster::block_on(trainer.step(&rows)).unwrap_err();
+        assert!(
+            matches!(&error, Error::Train(TrainError::Diverged(loss, 0)) if !loss.is_finite()),
+            "{error}"
+        );
+        assert_eq!(error.code(), "train");
+        assert!(error.to_string().contains("try a lower learning rate"));
+        let left = pollster::block_on(kernels::read(trainer.finish().factors().clone())).unwrap();
+        assert!(left.iter().all(|value| *value == 1e25));
     }
 }

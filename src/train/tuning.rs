@@ -92,7 +92,7 @@ impl<'a> Tuning<'a> {
     ) -> Result<Updated, Error> {
         let learning_rate = self.config.schedule.rate(self.step);
         let squares = self.optimiser.step(gradients, learning_rate);
-        let mut values = kernels::read(Tensor::cat(vec![read, squares], 0)).await?;
+        let mut values = kernels::read(kernels::join(read, squares)).await?;
         let grad_norm = values.pop().unwrap_or(f32::NAN).sqrt();
         let loss = values.first().copied().unwrap_or(f32::NAN);
         if !loss.is_finite() || !grad_norm.is_finite() {

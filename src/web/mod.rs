@@ -5,6 +5,8 @@ mod console;
 mod constructors;
 mod errors;
 mod files;
+mod model;
+mod teaching;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -19,7 +21,7 @@ use crate::evolve::{
     self, Cancel, Event, Journal, Monitor, Outcome, Recipe, Settings, Teacher, knob, read_log,
 };
 use crate::kernels::{self, Choice, Opened};
-use crate::model::{Files, Model};
+use crate::model::Model;
 use crate::privacy::{Brief, Epsilon, Ledger, estimate_tokens};
 use crate::task::{self, Task};
 use errors::thrown;
@@ -37,11 +39,21 @@ pub fn start() {
 struct TeacherOptions {
     url: String,
     model: String,
-    key: Option<String>,
+}
+
+impl TeacherOptions {
+    /// Its key is the door's alone.
+    fn endpoint(self) -> Teacher {
+        Teacher::Api {
+            url: self.url,
+            model: self.model,
+            key: None,
+        }
+    }
 }
 
 /// The settings that an object of options stands for: `recipe`, any of its knobs, and beside them `principles` (a file's
-/// text), `teacher` and `own_words_confirmed`.
+/// text), `teacher`, `tell_weakness`, `epsilon` and `own_words_confirmed`.
 fn settings(options: &JsValue) -> Result<Settings, Error> {
     let refused = |problem: &dyn std::fmt::Display| Error::Setting(format!("options: {problem}"));
     let text = js_sys::JSON::stringify(options).ok();
@@ -60,13 +72,17 @@ fn settings(options: &JsValue) -> Result<Settings, Error> {
         settings.own_words_confirmed = confirmed == true;
     }
     if let Some(teacher) = given.remove("teacher") {
-        let TeacherOptions { url, model, key } =
-            TeacherOptions::deserialize(teacher).map_err(|error| refused(&error))?;
-        let key = key.filter(|key| !key.is_empty());
-        settings.teacher = Teacher::Api { url, model, key };
+        let teacher = TeacherOptions::deserialize(teacher).map_err(|error| refused(&error))?;
+        settings.teacher = teacher.endpoint();
+    }
+    if let Some(told) = given.remove("tell_weakness") {
+        settings.tell_weakness = told == true;
     }
     if let Some(serde_json::Value::String(text)) = given.remove("principles") {
-        settings.teacher = Teacher::Recorded(text);
+        if let Teacher::Offline = settings.teacher {
+            settings.teacher = Teacher::Recorded(text.clone());
+        }
+        settings.asked = Some(text);
     }
     for (name, value) in given {
         knob(&name)
@@ -77,33 +93,17 @@ fn settings(options: &JsValue) -> Result<Settings, Error> {
 }
 
 #[derive(Serialize)]
-struct ModelInfo {
-    name: String,
-    parameters: usize,
-    layers: usize,
-    hidden: usize,
-    vocabulary: usize,
-    context: usize,
-    bytes: usize,
-}
-
-#[derive(Serialize)]
 struct TaskSummary<'a> {
     name: &'a str,
     instruction: &'a str,
     labels: &'a [String],
     seeds: usize,
     test: usize,
+    /// Bytes and, by estimate, tokens of all seeds.
+    seed_bytes: usize,
+    seed_tokens: usize,
     per_label: std::collections::BTreeMap<&'a str, usize>,
     warnings: &'a [String],
-}
-
-#[derive(Serialize)]
-struct BriefSummary<'a> {
-    text: &'a str,
-    bytes: usize,
-    tokens: usize,
-    epsilon: Epsilon,
 }
 
 #[derive(Serialize)]
@@ -132,6 +132,7 @@ pub struct Engine {
     model: RefCell<Option<Rc<Model>>>,
     outcome: RefCell<Rc<Outcome>>,
     brief: RefCell<Option<Brief>>,
+    ledger: RefCell<Option<Ledger>>,
     running: Cell<bool>,
 }
 
@@ -152,6 +153,7 @@ impl Engine {
             model: RefCell::new(None),
             outcome: RefCell::new(Rc::new(Outcome::default())),
             brief: RefCell::new(None),
+            ledger: RefCell::new(None),
             running: Cell::new(false),
         })
     }
@@ -174,36 +176,6 @@ impl Engine {
         self.opened.notice.clone()
     }
 
-    /// Loads a model from the bytes of its files; it replaces the one before.
-    pub async fn load_model(
-        &self,
-        name: String,
-        config: Vec<u8>,
-        tokenizer: Vec<u8>,
-        weights: Vec<u8>,
-    ) -> Result<JsValue, JsValue> {
-        let files = Files {
-            config: &config,
-            tokenizer: &tokenizer,
-            weights: &weights,
-        };
-        let model = Model::from_files(&name, &files, &self.opened.device)
-            .map_err(|error| thrown(&error.into()))?;
-        let shape = model.decoder.config();
-        let info = ModelInfo {
-            name,
-            parameters: shape.parameters(),
-            layers: shape.num_hidden_layers,
-            hidden: shape.hidden_size,
-            vocabulary: shape.vocab_size,
-            context: shape.max_position_embeddings,
-            bytes: weights.len(),
-        };
-        *self.model.borrow_mut() = Some(Rc::new(model));
-        *self.outcome.borrow_mut() = Rc::new(Outcome::default());
-        plain(&info)
-    }
-
     /// Reads a task without running it.
     pub fn check_task(
         &self,
@@ -218,6 +190,12 @@ impl Engine {
             labels: &task.labels,
             seeds: task.seeds.len(),
             test: task.test.len(),
+            seed_bytes: task.seeds.iter().map(|seed| seed.text.len()).sum(),
+            seed_tokens: task
+                .seeds
+                .iter()
+                .map(|seed| estimate_tokens(&seed.text))
+                .sum(),
             per_label: task
                 .labels
                 .iter()
@@ -269,6 +247,7 @@ impl Engine {
         let mut outcome = Outcome::default();
         let settings = Settings {
             brief: self.brief.borrow_mut().take(),
+            ledger: self.ledger.borrow().clone(),
             ..settings
         };
         let result = {
@@ -296,6 +275,9 @@ impl Engine {
             signal.set_onabort(None);
         }
         self.running.set(false);
+        if outcome.ledger.is_some() {
+            self.ledger.borrow_mut().clone_from(&outcome.ledger);
+        }
         // Kept whether or not the run came to its end: nothing made so far is lost.
         *self.outcome.borrow_mut() = Rc::new(outcome);
         match result {
@@ -344,12 +326,12 @@ impl Engine {
 
     /// `adapter_config.json` of the adapter trained last.
     pub async fn adapter_config(&self) -> Result<String, JsValue> {
-        Ok(self.peft().await?.0)
+        self.peft(|(config, _)| config.clone())
     }
 
     /// `adapter_model.safetensors` of the adapter trained last.
     pub async fn adapter_weights(&self) -> Result<Uint8Array, JsValue> {
-        Ok(Uint8Array::from(&self.peft().await?.1[..]))
+        self.peft(|(_, weights)| Uint8Array::from(&weights[..]))
     }
 
     /// The instances of the last run, refused ones too, one JSON object a line.
@@ -363,35 +345,6 @@ impl Engine {
             .collect()
     }
 
-    /// Draws the brief of a task for the user to see. The next run with a teacher sends it as it stands.
-    pub fn draw_brief(
-        &self,
-        task: &str,
-        seeds: &str,
-        test: Option<String>,
-        epsilon: f64,
-    ) -> Result<JsValue, JsValue> {
-        let task = read_task(task, seeds, test)?;
-        let brief = Epsilon::try_from(epsilon)
-            .map_err(Error::from)
-            .and_then(|epsilon| evolve::brief(&task, epsilon))
-            .map_err(|error| thrown(&error))?;
-        let shown = plain(&BriefSummary {
-            text: brief.text(),
-            bytes: brief.text().len(),
-            tokens: estimate_tokens(brief.text()),
-            epsilon: brief.epsilon(),
-        })?;
-        *self.brief.borrow_mut() = Some(brief);
-        Ok(shown)
-    }
-
-    /// What the last run has sent, as JSON; none where nothing could leave.
-    pub fn ledger(&self) -> Option<String> {
-        let outcome = self.outcome.borrow();
-        outcome.ledger.as_ref().map(Ledger::to_json)
-    }
-
     /// Scores over the vocabulary at every position of a sequence, row after row.
     pub async fn logits(&self, ids: Vec<u32>) -> Result<Vec<f32>, JsValue> {
         let model = self.loaded()?;
@@ -402,10 +355,9 @@ impl Engine {
         Ok(logits.into_iter().flatten().collect())
     }
 
-    async fn peft(&self) -> Result<(String, Vec<u8>), JsValue> {
-        let outcome = self.outcome.borrow().clone();
-        match &outcome.adapter {
-            Some((_, adapter)) => adapter.to_peft().await.map_err(|error| thrown(&error)),
+    fn peft<T>(&self, part: impl FnOnce(&(String, Vec<u8>)) -> T) -> Result<T, JsValue> {
+        match &self.outcome.borrow().peft {
+            Some(files) => Ok(part(files)),
             None => Err(thrown(&Error::Setting(
                 "nothing is trained yet; run a task first".into(),
             ))),

@@ -4,9 +4,9 @@
 #![allow(clippy::unwrap_used, dead_code)]
 
 use safetensors::SafeTensors;
-use seedbed::generate::{Answers, Batch, Sampling, Scorer};
+use seedbed::generate::{Answers, Batch, Finish, Sampling, Scorer};
 use seedbed::kernels::{Opened, read};
-use seedbed::model::{Adapter, Config, Decoder, Files, Input, Model, Weights};
+use seedbed::model::{Adapter, Config, Decoder, Files, Input, Model, Vocabulary, Weights};
 use seedbed::train::{
     AdamWConfig, DpoLossConfig, DpoTrainer, Pair, Row, Schedule, Trainer, TrainerConfig,
     reference_logps,
@@ -188,6 +188,28 @@ pub async fn greedy_tokens_equal_transformers(opened: &Opened) {
         }
     }
     assert_eq!(found.len(), expected.len());
+}
+
+/// Generation ends at an id that only the configuration says ends a text, and leaves it out.
+pub async fn generation_stops_at_every_end(opened: &Opened) {
+    let numbers = numbers();
+    let prompt = ids(&numbers["greedy"]["prompt_ids"]);
+    let expected = ids(&numbers["greedy"]["new_ids"]);
+    let mut config = Config::from_json(CONFIG).unwrap();
+    config.eos = vec![expected[3], config.eos.first().copied().unwrap_or(0)];
+    let vocabulary = Vocabulary::from_json(TOKENIZER).unwrap();
+    let weights = Weights::parse(WEIGHTS).unwrap();
+    let model = Model::assemble("ends", config, vocabulary, &weights, &opened.device).unwrap();
+    let mut batch = Batch::start(&model, None, &[prompt], 64, Sampling::GREEDY, 0).unwrap();
+    while !batch.is_done() {
+        batch.step().await.unwrap();
+    }
+    let end = expected.iter().position(|id| *id == expected[3]).unwrap();
+    let written = &batch.written()[0];
+    assert_eq!(
+        (&written.ids[..], written.finish),
+        (&expected[..end], Finish::Stop)
+    );
 }
 
 /// Batches of rows out of ids and labels, `rows` of 64 tokens each in a batch.

@@ -10,6 +10,14 @@ export interface Listener {
   event(event: RunEvent): void;
   loading(done: number, total: number | null): void;
   notice(code: string, message: string): void;
+  lost(message: string): void;
+  keeping(done: number, total: number): void;
+  asked(url: string): void;
+  /** The engine wants something sent, and waits for the answer on the port. */
+  knock(url: string, body: string, port: MessagePort): void;
+  downloaded(url: string, bytes: number): void;
+  /** The worker was ended. */
+  ended(): void;
 }
 
 /** A failed call: `code` for the page, `message` for the person. */
@@ -81,7 +89,10 @@ export class EngineClient {
   }
 
   private end(failure: Failure): void {
-    this.worker?.terminate();
+    if (this.worker !== null) {
+      this.worker.terminate();
+      this.listener.ended();
+    }
     this.worker = null;
     this.failAll(failure);
   }
@@ -102,6 +113,16 @@ export class EngineClient {
         return this.listener.loading(message.done, message.total);
       case "notice":
         return this.listener.notice(message.code, message.message);
+      case "lost":
+        return this.listener.lost(message.message);
+      case "keeping":
+        return this.listener.keeping(message.done, message.total);
+      case "asked":
+        return this.listener.asked(message.url);
+      case "knock":
+        return this.listener.knock(message.url, message.body, message.port);
+      case "downloaded":
+        return this.listener.downloaded(message.url, message.bytes);
       case "answer":
         this.take(message.id)?.resolve(message.output);
         return;

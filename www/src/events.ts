@@ -46,6 +46,21 @@ export interface RunStarted {
   seeds: number;
   test: number;
   warnings: string[];
+  /** Bytes the run takes of the device at most, by part; runs of earlier versions do not say. */
+  memory?: MemoryNeeded | null;
+}
+
+export interface MemoryNeeded {
+  weights: number;
+  adapter: number;
+  moments: number;
+  gradients: number;
+  activations: number;
+  layer_inputs: number;
+  workspace: number;
+  kv: number;
+  reading: number;
+  total: number;
 }
 
 export interface StageStarted {

@@ -1,4 +1,5 @@
 /** Puts the page together. */
+import "./boundary/narrow";
 import "./style/base.css";
 import "./style/layout.css";
 import "./style/places.css";
@@ -6,20 +7,29 @@ import "./style/seeds.css";
 import "./style/result.css";
 import "./style/instances.css";
 import "./style/tour.css";
+import "./style/models.css";
+import { ModelShelf } from "./models/shelf";
+import "./style/boundary.css";
 import type { SavedRun } from "./run-file/run-file";
 import { OWN_TASK, readSettings, writeSettings } from "./settings";
 import { Store } from "./state";
 import { Studio } from "./studio";
 import { BUNDLED } from "./task/bundled";
 import { remember, remembered } from "./shown";
+import { BriefPlace } from "./ui/brief";
 import { ChangesPlace } from "./ui/changes";
 import { ConfusionPlace } from "./ui/confusion";
+import { CostPlace } from "./ui/cost";
 import { DiversityPlace } from "./ui/diversity";
 import { Header } from "./ui/header";
 import { InstancesPlace } from "./ui/instances";
 import { KeepPlace } from "./ui/keep";
+import { ModelsPlace } from "./ui/models";
+import { LedgerPlace } from "./ui/ledger";
+import { byId } from "./ui/dom";
 import { PrinciplesPlace } from "./ui/principles";
 import { ResultPlace } from "./ui/result";
+import { RulesPlace } from "./ui/rules";
 import { RunBar } from "./ui/run-bar";
 import { SettingsPlace } from "./ui/settings";
 import { StoredRunsPlace } from "./ui/stored-runs";
@@ -33,7 +43,8 @@ const CHECK_AFTER_MS = 350;
 
 const store = new Store(readSettings(location.search, BUNDLED.map((task) => task.name)));
 const task = new TaskPlace({ chosen: choose, edited: checkSoon });
-const studio = new Studio(store, () => task.ownTask());
+const studio = new Studio(store, () => task.ownTask(), byId("door", HTMLDivElement));
+const shelf = new ModelShelf(studio.client, store);
 const settings = new SettingsPlace(store.state.settings, (changed) => {
   const device = store.state.settings.device;
   apply(changed);
@@ -58,6 +69,11 @@ const places = [
   new Header(() => void studio.forget(null)),
   task,
   settings,
+  new ModelsPlace(shelf),
+  new BriefPlace(studio.teaching),
+  new RulesPlace(studio.teaching, store),
+  new LedgerPlace(),
+  new CostPlace(store),
   runBar,
   principles,
   instances,
@@ -83,6 +99,7 @@ void begin();
 
 function choose(name: string): void {
   apply({ task: name });
+  studio.teaching.change({});
   store.update((state) => {
     state.summary = null;
     state.taskError = null;
@@ -97,6 +114,7 @@ function choose(name: string): void {
 /** A reload brings back the run that was shown before it, if it was stored. */
 async function begin(): Promise<void> {
   await studio.open(store.state.settings.device);
+  await shelf.open();
   const before = remembered();
   const reloaded = performance.getEntriesByType("navigation").some((entry) => (entry as PerformanceNavigationTiming).type === "reload");
   if (reloaded && before !== null && store.state.run.phase === "idle" && store.state.kept?.runs.some((run) => run.id === before)) {
@@ -152,6 +170,8 @@ let planned: ReturnType<typeof setTimeout> | undefined;
 
 function checkSoon(): void {
   clearTimeout(planned);
+  // A brief of other seeds than those that stand here now is no longer what would be sent.
+  studio.teaching.change({});
   store.update(() => undefined);
   planned = setTimeout(() => void studio.check(), CHECK_AFTER_MS);
 }

@@ -1,5 +1,7 @@
 /** The language of page and worker: one union for requests, one for messages. */
-import type { Report, RowName, RunEvent } from "./events";
+import type { Brief } from "./boundary/state";
+import type { Principle, Report, RowName, RunEvent } from "./events";
+import type { Dtype, LookedUp, ModelPlan, Said, Shelf, StoredModel } from "./models/types";
 
 export type DeviceChoice = "auto" | "webgpu" | "cpu";
 
@@ -18,9 +20,40 @@ export interface TaskSummary {
   test: number;
   per_label: Record<string, number>;
   warnings: string[];
+  /** Of all seeds; tokens by estimate. */
+  seed_bytes: number;
+  seed_tokens: number;
+}
+
+export interface PrincipleSet {
+  version: 1;
+  task: string;
+  principles: Principle[];
+}
+
+/** Who is asked, and with what. The key is the door's own affair. */
+export interface AskOptions {
+  teacher: { url: string; model: string };
+  epsilon: number;
+  total: number;
+  own_words_confirmed: boolean;
+}
+
+export interface TeacherAnswer {
+  principles: PrincipleSet;
+  warnings: string[];
+  tokens_in: number;
+  tokens_out: number;
+  estimated: boolean;
 }
 
 export interface RunOptions {
+  /** Principles as JSON text, to run by. */
+  principles?: string;
+  teacher?: AskOptions["teacher"];
+  epsilon?: number;
+  tell_weakness?: boolean;
+  own_words_confirmed?: boolean;
   instances?: number;
   rounds?: number;
   seed?: number;
@@ -74,6 +107,8 @@ export interface StoredFiles {
   settings: string;
   /** One event in JSON on each line; the last may be cut short. */
   events: string;
+  ledger: string | null;
+  answers: string | null;
   edits: string | null;
   seeds: string;
   test: string | null;
@@ -85,10 +120,18 @@ export interface StoredFiles {
 export interface Calls {
   open: { input: { base: string; device: DeviceChoice }; output: OpenedEngine };
   check: { input: { files: TaskFiles }; output: TaskSummary };
-  run: { input: { folder: string; settings: string; files: TaskFiles; options: RunOptions; model: string }; output: Report };
+  run: { input: { folder: string; settings: string; files: TaskFiles; options: RunOptions } & ChosenModel; output: Report };
   /** Goes on with a stored run where it ended. */
   resume: { input: { run: string }; output: Report };
   stop: { input: Record<never, never>; output: null };
+  /** Draws the brief; the next question sends it as it stands. */
+  drawBrief: { input: { files: TaskFiles; options: AskOptions }; output: Brief };
+  askTeacher: { input: { files: TaskFiles; options: AskOptions }; output: TeacherAnswer };
+  stopAsking: { input: Record<never, never>; output: null };
+  /** Checks principles, or writes those of the offline teacher for `null`. */
+  checkPrinciples: { input: { files: TaskFiles; text: string | null; options: RunOptions }; output: { principles: PrincipleSet; warnings: string[] } };
+  ledger: { input: Record<never, never>; output: string | null };
+  setLedger: { input: { ledger: string }; output: null };
   predict: { input: { text: string }; output: BeforeAfter };
   adapter: { input: Record<never, never>; output: AdapterFiles };
   instances: { input: Record<never, never>; output: string };
@@ -97,6 +140,22 @@ export interface Calls {
   keepEdits: { input: { run: string; edits: string }; output: null };
   /** Deletes one run, or all of them for `null`. */
   forget: { input: { run: string | null }; output: Kept };
+  shelf: { input: Record<never, never>; output: Shelf };
+  /** What the visitor's files are; nothing is copied yet. */
+  planOfFiles: { input: { files: File[] }; output: ModelPlan };
+  /** Asks the hub what a repository holds; `file` chooses among several GGUF files. */
+  lookUp: { input: { repository: string; file: string | null }; output: LookedUp };
+  /** Fetches or copies what was planned, or goes on with what was begun. */
+  keepModel: { input: { plan: string }; output: StoredModel };
+  stopKeeping: { input: Record<never, never>; output: null };
+  forgetModel: { input: { model: string }; output: Shelf };
+  say: { input: { text: string; limit: number } & ChosenModel; output: Said };
+}
+
+export interface ChosenModel {
+  /** The id of a kept model, or the name of a bundled one. */
+  model: string;
+  dtype: Dtype;
 }
 
 export type CallName = keyof Calls;
@@ -116,4 +175,14 @@ export type Message =
   | { type: "failure"; id: number; failure: Failure }
   | { type: "loading"; part: string; done: number; total: number | null }
   | { type: "notice"; code: string; message: string }
-  | { type: "event"; event: RunEvent };
+  /** The engine's device is gone, and no run was under way. */
+  | { type: "lost"; message: string }
+  /** A model on its way into the tab. */
+  | { type: "keeping"; done: number; total: number }
+  /** A request to the model hub has left the tab. */
+  | { type: "asked"; url: string }
+  | { type: "event"; event: RunEvent }
+  /** The engine wants to send `body` to `url`; the answer goes to the port. */
+  | { type: "knock"; url: string; body: string; port: MessagePort }
+  /** A file of a model has arrived. */
+  | { type: "downloaded"; url: string; bytes: number };

@@ -1,5 +1,7 @@
 /** The page's one state, and who wants to know when it changed. */
+import { type BoundaryState, emptyBoundary } from "./boundary/state";
 import type { AdapterFiles, Calls, OpenedEngine, TaskSummary } from "./protocol";
+import { emptyModels, type ModelsState } from "./models/state";
 import { emptyRun, type RunView } from "./run-view";
 import type { Settings } from "./settings";
 
@@ -18,6 +20,9 @@ export interface State {
   kept: Calls["kept"]["output"] | null;
   /** All that the page needs lies in this browser. */
   offline: boolean;
+  models: ModelsState;
+  /** The teacher, the brief, the ledger. */
+  boundary: BoundaryState;
 }
 
 /** Changes arrive by the hundred; the places are drawn again at most this often. */
@@ -41,6 +46,8 @@ export class Store {
       opened: null,
       kept: null,
       offline: false,
+      models: emptyModels(),
+      boundary: emptyBoundary(),
     };
   }
 

@@ -1,6 +1,9 @@
 /** What the page does: opens the engine, checks the task, runs, stops. The places only show and ask. */
 import { EngineClient, EngineError } from "./engine-client";
+import { Door } from "./boundary/door";
+import { Teaching } from "./boundary/teaching";
 import type { Report, RunEvent } from "./events";
+import { chosenModel } from "./models/state";
 import { keepForOffline } from "./offline";
 import type { DeviceChoice, OpenedEngine, TaskFiles } from "./protocol";
 import { wholeLog } from "./run-file/log";
@@ -9,23 +12,35 @@ import { emptyRun, take } from "./run-view";
 import { savedRunOf } from "./run-file/stored";
 import { OWN_TASK, toRunOptions, writeSettings } from "./settings";
 import type { State, Store } from "./state";
-import { fetchBundled, MODEL } from "./task/bundled";
+import { fetchBundled } from "./task/bundled";
 import { NO_SEEDS, ownFiles, type OwnTask, ownWords } from "./task/own";
 
 export class Studio {
   readonly client: EngineClient;
+  readonly teaching: Teaching;
   private running: Promise<unknown> | null = null;
   private checks = 0;
 
   constructor(
     private readonly store: Store,
     private readonly ownTask: () => OwnTask,
+    doorPlace: HTMLElement,
   ) {
     this.client = new EngineClient({
       event: (event) => store.update((state) => this.take(state, event)),
       loading: (done, total) => store.update(({ run }) => void (run.loading = { done, total })),
       notice: (code, message) => store.update(({ notices }) => void notices.push({ code, message })),
+      lost: (message) => void this.replace(message),
+      keeping: (done, total) => store.update(({ models }) => void (models.progress = { done, total })),
+      asked: (url) => {
+        store.update(({ models }) => void models.asked.push({ url, when: new Date().toISOString() }));
+        this.teaching.note({ type: "download", at: Date.now(), url, bytes: null });
+      },
+      knock: (url, body, port) => void this.teaching.knocked(url, body, port),
+      downloaded: (url, bytes) => this.teaching.note({ type: "download", at: Date.now(), url, bytes }),
+      ended: () => this.teaching?.ended(),
     });
+    this.teaching = new Teaching(store, this.client, new Door(doorPlace), () => this.check());
   }
 
   private take(state: State, event: RunEvent): void {
@@ -171,6 +186,7 @@ export class Studio {
         state.opened = { adapter: saved.adapter };
         state.engineHasRun = false;
       });
+      this.teaching.open(saved.ledger, saved.principles);
     }
   }
 
@@ -197,8 +213,12 @@ export class Studio {
       return;
     }
     const { settings, run } = this.store.state;
-    const input = { folder: run.id ?? runId(), settings: writeSettings(settings), files, options: toRunOptions(settings), model: MODEL };
-    await this.follow(() => this.client.call("run", input));
+    const options = { ...toRunOptions(settings), ...this.teaching.runOptions() };
+    const input = { folder: run.id ?? runId(), settings: writeSettings(settings), files, options, ...chosenModel(this.store.state.models) };
+    await this.follow(async () => {
+      await this.teaching.handOver();
+      return this.client.call("run", input);
+    });
   }
 
   /** Shows how a run ends. */
@@ -224,6 +244,18 @@ export class Studio {
         await this.reopen();
       }
     }
+    // Nobody waits for this: after Stop the page can play again at once.
+    void this.teaching.runEnded();
+  }
+
+  /** The device was lost while nothing ran: another is opened, and that is said. */
+  private async replace(message: string): Promise<void> {
+    if (this.running !== null) {
+      // It began in this very moment; it will fail, and then the engine is replaced.
+      return;
+    }
+    this.store.update(({ notices }) => void notices.push({ code: "device", message: `${message} Another one is opened.` }));
+    await this.reopen();
   }
 
   /** A worker that is deaf or has crashed is replaced; what the page has streamed stays. */
@@ -237,8 +269,21 @@ export class Studio {
       const engine = await this.client.reopen();
       this.store.update((state) => void (state.engine = engine));
       await this.countKept();
+      await this.adapterOfStored();
     } catch (thrown) {
       this.store.update((state) => void (state.engineError = messageOf(thrown)));
+    }
+  }
+
+  /** The new engine has not the adapter of the run that is shown; the browser's storage has what was trained last. */
+  private async adapterOfStored(): Promise<void> {
+    const { run, opened } = this.store.state;
+    if (run.id === null || opened !== null) {
+      return;
+    }
+    const stored = await this.client.call("stored", { run: run.id }).catch(() => null);
+    if (stored !== null && stored.adapter !== null && this.running === null) {
+      this.store.update((state) => void (state.opened = { adapter: stored.adapter }));
     }
   }
 
@@ -265,7 +310,7 @@ function wasCancelled(thrown: unknown): boolean {
 
 /** After a trap the wasm memory cannot be trusted any more. */
 function isCrash(thrown: unknown): boolean {
-  return thrown instanceof EngineError && ["RuntimeError", "RangeError", "device"].includes(thrown.code);
+  return thrown instanceof EngineError && ["RuntimeError", "RangeError", "device", "memory"].includes(thrown.code);
 }
 
 function messageOf(thrown: unknown): string {

@@ -79,6 +79,9 @@ export function bytes(value: number): string {
   if (value < 1000) {
     return plural(value, "byte");
   }
+  if (value >= 1_000_000_000) {
+    return `${(value / 1_000_000_000).toFixed(1)} GB`;
+  }
   return value < 1_000_000 ? `${(value / 1000).toFixed(1)} kB` : `${(value / 1_000_000).toFixed(1)} MB`;
 }
 

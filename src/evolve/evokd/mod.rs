@@ -24,7 +24,9 @@ use super::run::{Run, accepted, warm_up};
 use super::stages::{Reading, f1_by_label};
 use super::vote::Poll;
 use super::writing::{Labelling, Order};
-use super::{Ablation, Difficulty, Event, RoundReport, RowName, Stage, Tokens, Voter, principles};
+use super::{
+    Ablation, Difficulty, Event, RoundReport, RowName, Stage, Tokens, Voter, principles, teaching,
+};
 use crate::Error;
 use crate::curate::{Descriptor, Filter, Judged, WeaknessCard, apportion};
 use crate::model::Adapter;
@@ -65,7 +67,7 @@ pub(super) async fn run(run: &mut Run<'_, '_>) -> Result<(), Error> {
     let set = principles::write(run, RowName::Evokd).await?;
     run.outcome.principles = Some(set.clone());
     let writer = warm_up(&run.bench, run.monitor, Some(&set), run.warm_steps).await?;
-    let hand = Hand {
+    let mut hand = Hand {
         reader: match (settings.voter, student) {
             (Voter::Student, Some(student)) => student,
             _ => writer.clone(),
@@ -87,7 +89,7 @@ pub(super) async fn run(run: &mut Run<'_, '_>) -> Result<(), Error> {
         run.measure(RowName::Static, Some(&adapter)).await?;
     }
     if run.wants(RowName::Evokd) {
-        let student = rounds(run, &hand).await?;
+        let student = rounds(run, &mut hand).await?;
         run.measure(RowName::Evokd, Some(&student)).await?;
     }
     Ok(())
@@ -198,7 +200,7 @@ fn sharpened(
 }
 
 /// The loop; gives the student.
-async fn rounds(run: &mut Run<'_, '_>, hand: &Hand) -> Result<Adapter, Error> {
+async fn rounds(run: &mut Run<'_, '_>, hand: &mut Hand) -> Result<Adapter, Error> {
     let row = RowName::Evokd;
     let (task, settings) = (run.task(), run.settings());
     let labels = task.labels.len();
@@ -240,6 +242,14 @@ async fn rounds(run: &mut Run<'_, '_>, hand: &Hand) -> Result<Adapter, Error> {
             round,
             card: card.clone(),
         });
+        if round > 1 {
+            // Unless `evaluate_after`, the batch was read before it was learnt: the card is of rows new to the student.
+            let judged = (&batch[..], &reading.predicted[..]);
+            if let Some(newer) = teaching::again(run, row, round, judged).await? {
+                hand.set = hand.set.clone().followed_by(newer);
+                run.outcome.principles = Some(hand.set.clone());
+            }
+        }
         let all = instances / rounds + usize::from(round <= instances % rounds);
         let easy = match settings.lacks(Ablation::NoEasy) {
             true => 0,

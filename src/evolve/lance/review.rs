@@ -4,7 +4,7 @@ use super::{Lance, ROW};
 use crate::Error;
 use crate::curate::review::{self, SMALLEST_REVIEWER, likelihood};
 use crate::evolve::stages::Bench;
-use crate::evolve::{Judge, Monitor, Stage, prompts};
+use crate::evolve::{Judge, Monitor, Stage, prompts, shapes};
 use crate::model::{Adapter, Model};
 use crate::task::Example;
 
@@ -109,13 +109,13 @@ impl Lance<'_> {
             settings.seed ^ (round as u64) << 40,
         );
         let texts = bench
-            .texts(
+            .shaped(
                 monitor,
                 Some(model),
                 &requests,
                 settings.review_tokens,
                 sampling,
-                false,
+                &shapes::review(),
                 seed,
             )
             .await?;

@@ -15,7 +15,7 @@ use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::Tensor;
 
 pub use packing::Packing;
-pub use weight::Weight;
+pub use weight::{Weight, WeightRows};
 
 /// How a matrix lies in the values of a tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,4 +155,31 @@ pub fn product(lhs: Tensor<2>, rhs: Tensor<2>) -> Tensor<2> {
     let ([m, k], [_, n]) = (lhs.dims(), rhs.dims());
     let out = Tensor::empty([m, n], &lhs.device());
     product_into(lhs, rhs, out, Job::dense(m, k, n))
+}
+
+/// Adds the row (`[n]`) to every row of x (`[m, n]`), which is written where it lies: the product of a column of ones with it.
+pub fn add_row(x: Tensor<2>, row: Tensor<1>) -> Tensor<2> {
+    let [m, n] = x.dims();
+    let job = Job {
+        // One and the same value in every row.
+        lhs: Place::rows(0, 0),
+        add: true,
+        ..Job::dense(m, 1, n)
+    };
+    product_into(super::floats(vec![1.0], [1], &x.device()), row, x, job)
+}
+
+/// The values of `head` and behind them those of `tail`: two products with one. burn's `cat` comes with every type it
+/// knows, the quantised among them, which is more than a tenth of the whole module in a browser.
+pub fn join(head: Tensor<1>, tail: Tensor<1>) -> Tensor<1> {
+    let device = head.device();
+    let ([first], [second]) = (head.dims(), tail.dims());
+    let one = || super::floats(vec![1.0], [1], &device);
+    let copied = |m: usize, offset: usize| Job {
+        out: Place::rows(offset, 1),
+        ..Job::dense(m, 1, 1)
+    };
+    let out = Tensor::empty([first + second], &device);
+    let out = product_into(head, one(), out, copied(first, 0));
+    product_into(tail, one(), out, copied(second, first))
 }

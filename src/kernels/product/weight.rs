@@ -28,36 +28,80 @@ enum Values {
     },
 }
 
-impl Weight {
-    /// Puts values onto a device: packed where that is wished and the rows are whole granules, else as f32.
-    pub fn new(
-        values: Vec<f32>,
-        [rows, columns]: [usize; 2],
-        packing: Option<Packing>,
-        device: &Device,
-    ) -> Self {
-        let values = match packing.filter(|packing| columns.is_multiple_of(packing.granule())) {
-            None => Values::Plain(floats(values, [rows, columns], device)),
+/// A weight that is filled a few rows at a time, so that a packed one never exists as f32.
+#[derive(Debug)]
+pub struct WeightRows {
+    shape: [usize; 2],
+    packing: Option<Packing>,
+    values: Vec<f32>,
+    words: Vec<u32>,
+    scales: Vec<u32>,
+}
+
+impl WeightRows {
+    /// None of the rows yet. They are packed where that is wished and they are whole granules, else f32.
+    pub fn new(shape: [usize; 2], packing: Option<Packing>) -> Self {
+        Self {
+            shape,
+            packing: packing.filter(|packing| shape[1].is_multiple_of(packing.granule())),
+            values: Vec::new(),
+            words: Vec::new(),
+            scales: Vec::new(),
+        }
+    }
+
+    /// The next rows, whole ones.
+    pub fn push(&mut self, values: Vec<f32>) {
+        let [rows, columns] = self.shape;
+        match self.packing {
+            Some(packing) => packing.pack(&values, &mut self.words, &mut self.scales),
+            // All of them at once are taken as they are.
+            None if values.len() == rows * columns => self.values = values,
+            None => {
+                if self.values.is_empty() {
+                    self.values.reserve_exact(rows * columns);
+                }
+                self.values.extend(values);
+            }
+        }
+    }
+
+    /// Puts them onto a device.
+    pub fn finish(mut self, device: &Device) -> Weight {
+        let [rows, columns] = self.shape;
+        let values = match self.packing {
+            None => Values::Plain(floats(self.values, self.shape, device)),
             Some(packing) => {
-                let (mut words, mut scales) = (Vec::new(), Vec::new());
-                packing.pack(&values, &mut words, &mut scales);
-                drop(values);
-                if scales.is_empty() {
+                if self.scales.is_empty() {
                     // A binding needs something to bind.
-                    scales.push(0);
+                    self.scales.push(0);
                 }
                 Values::Packed {
                     packing,
-                    words: integers(&words, device),
-                    scales: integers(&scales, device),
+                    words: integers(&self.words, device),
+                    scales: integers(&self.scales, device),
                 }
             }
         };
-        Self {
+        Weight {
             rows,
             columns,
             values: Box::new(values),
         }
+    }
+}
+
+impl Weight {
+    /// Puts values onto a device: packed where that is wished and the rows are whole granules, else as f32.
+    pub fn new(
+        values: Vec<f32>,
+        shape: [usize; 2],
+        packing: Option<Packing>,
+        device: &Device,
+    ) -> Self {
+        let mut rows = WeightRows::new(shape, packing);
+        rows.push(values);
+        rows.finish(device)
     }
 
     /// Rows: what comes out.

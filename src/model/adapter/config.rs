@@ -132,7 +132,27 @@ impl LoraConfig {
         }
     }
 
+    /// Reads `adapter_config.json`.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Adapter`] when it is broken, or of an adapter that is not supported.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, ModelError> {
+        let config: Self = serde_json::from_slice(bytes)
+            .map_err(|error| ModelError::Adapter(format!("adapter_config.json: {error}")))?;
+        config.check()?;
+        Ok(config)
+    }
+
     /// The modules named, in the order of a layer, without repeats.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Adapter`] for settings that are not supported.
+    pub fn modules(&self) -> Result<Vec<Module>, ModelError> {
+        self.check()
+    }
+
     pub(super) fn check(&self) -> Result<Vec<Module>, ModelError> {
         let refuse = |why: String| Err(ModelError::Adapter(why));
         if self.peft_type != "LORA" {

@@ -23,11 +23,15 @@ impl Adapter {
         model: &Config,
         device: &Device,
     ) -> Result<Self, ModelError> {
-        let config: LoraConfig = serde_json::from_slice(config)
-            .map_err(|error| ModelError::Adapter(format!("adapter_config.json: {error}")))?;
+        let config = LoraConfig::from_json(config)?;
         let weights = Weights::parse(weights)?;
+        let base = (config.base_model_name_or_path.clone())
+            .unwrap_or_else(|| "a model it does not name".into());
+        let rank = config.r;
         let adapter = Self::build(config, model, device, |name, shape| {
-            weights.values(name, &shape)
+            weights
+                .values(name, &shape)
+                .map_err(|error| misfit(error, shape, rank, &base))
         })?;
         let known: HashSet<&str> = adapter
             .entries
@@ -39,9 +43,10 @@ impl Adapter {
             .into_iter()
             .find(|name| !known.contains(name))
         {
-            return Err(ModelError::Adapter(format!(
-                "tensor `{stray}` has no place in this model; the adapter was trained on another one"
-            )));
+            return Err(ModelError::AdapterBase {
+                what: format!("tensor `{stray}` has no place in this model"),
+                base,
+            });
         }
         Ok(adapter)
     }
@@ -106,6 +111,34 @@ impl Adapter {
     }
 }
 
+/// What a factor that is missing or of another shape says of the adapter. The rank is the first side of `lora_A` and the
+/// last of `lora_B`; the other side is the model's.
+fn misfit(error: ModelError, expected: [usize; 2], rank: usize, base: &str) -> ModelError {
+    let what = match error {
+        ModelError::Shape { name, found, .. } => {
+            let side = usize::from(name.ends_with("lora_B.weight"));
+            match found[..] {
+                [a, b] if [a, b][1 - side] == expected[1 - side] => {
+                    return ModelError::AdapterRank {
+                        tensor: name,
+                        found: [a, b][side],
+                        rank,
+                    };
+                }
+                _ => {
+                    format!("tensor `{name}` has shape {found:?} where this model has {expected:?}")
+                }
+            }
+        }
+        ModelError::TensorMissing(name) => format!("it has no tensor `{name}`"),
+        other => return other,
+    };
+    ModelError::AdapterBase {
+        what,
+        base: base.to_owned(),
+    }
+}
+
 struct Stored {
     shape: [usize; 2],
     data: Vec<u8>,
@@ -123,5 +156,72 @@ impl View for Stored {
     }
     fn data_len(&self) -> usize {
         self.data.len()
+    }
+}
+
+#[cfg(all(test, feature = "desk"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::kernels::Choice;
+
+    fn model(hidden: usize, layers: usize) -> Config {
+        Config::from_json(
+            format!(
+                r#"{{"architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 64,
+                "hidden_size": {hidden}, "intermediate_size": 32, "num_hidden_layers": {layers},
+                "num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 64,
+                "rms_norm_eps": 1e-5, "rope_theta": 10000, "tie_word_embeddings": true}}"#
+            )
+            .as_bytes(),
+        )
+        .unwrap()
+    }
+
+    /// Reads an adapter of rank 4 for 2 layers of width 16, its configuration changed, beside another model.
+    fn read(change: impl FnOnce(&mut LoraConfig), other: &Config) -> Result<(), ModelError> {
+        let device = pollster::block_on(kernels::open(Choice::Cpu))
+            .unwrap()
+            .device;
+        let lora = LoraConfig::new(4, 8.0, Some("its-own-base".into()));
+        let adapter = Adapter::new(lora, &model(16, 2), 1, &device).unwrap();
+        let (config, weights) = pollster::block_on(adapter.to_peft()).unwrap();
+        let mut config: LoraConfig = serde_json::from_str(&config).unwrap();
+        change(&mut config);
+        let config = serde_json::to_vec(&config).unwrap();
+        Adapter::from_peft(&config, &weights, other, &device).map(|_| ())
+    }
+
+    #[test]
+    fn an_adapter_beside_its_own_model_is_read() {
+        assert_eq!(read(|_| (), &model(16, 2)), Ok(()));
+    }
+
+    #[test]
+    fn an_adapter_of_another_rank_than_it_says_is_named() {
+        let error = read(|config| config.r = 8, &model(16, 2)).unwrap_err();
+        assert!(
+            matches!(
+                error,
+                ModelError::AdapterRank {
+                    found: 4,
+                    rank: 8,
+                    ..
+                }
+            ),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn an_adapter_of_a_wider_deeper_or_flatter_model_names_its_base() {
+        for other in [model(32, 2), model(16, 3), model(16, 1)] {
+            let error = read(|_| (), &other).unwrap_err();
+            assert!(
+                matches!(&error, ModelError::AdapterBase { base, .. } if base == "its-own-base"),
+                "{error}"
+            );
+            assert!(error.to_string().contains("load that model"), "{error}");
+        }
     }
 }

@@ -11,7 +11,9 @@ impl Config {
     ///
     /// [`ModelError::Gguf`] when a key is missing, of another type or holds what cannot be.
     pub fn from_gguf(file: &Gguf<'_>) -> Result<Self, ModelError> {
-        read(file)?.into_config().map_err(|error| match error {
+        let mut described = read(file)?;
+        described.rope_factors = file.values("rope_freqs.weight")?;
+        described.into_config().map_err(|error| match error {
             ModelError::Config(reason) => GgufError::Config(reason).into(),
             other => other,
         })
@@ -87,7 +89,6 @@ fn read(file: &Gguf<'_>) -> Result<File, GgufError> {
         rope_theta: number("rope.freq_base")?,
         rope_local_base_freq: number("rope.freq_base_swa")?,
         rope_scaling: scaling(file, name)?,
-        rope_factors: file.values("rope_freqs.weight"),
         tie_word_embeddings: Some(!file.has("output.weight")),
         query_pre_attn_scalar: scalar.map(|scalar| scalar as f64),
         // llama.cpp keeps a window for Gemma alone.

@@ -156,20 +156,16 @@ impl Config {
     }
 
     /// Parameters of the whole model, the tied head counted once.
-    pub fn parameters(&self) -> usize {
-        let attention = 2 * self.hidden_size * (self.query_size() + self.kv_size());
-        let bias = usize::from(self.qkv_bias) * (self.query_size() + 2 * self.kv_size());
-        let heads = usize::from(self.qk_norm) * 2 * self.head_size();
+    pub fn parameters(&self) -> u64 {
+        // Too many for a browser's 32 bits in models that are to be refused there.
+        let (hidden, inner) = (self.hidden_size as u64, self.intermediate_size as u64);
+        let (query, kv) = (self.query_size() as u64, self.kv_size() as u64);
+        let bias = u64::from(self.qkv_bias) * (query + 2 * kv);
+        let heads = u64::from(self.qk_norm) * 2 * self.head_size() as u64;
         let norms = if self.post_block_norms { 4 } else { 2 };
-        let layer = attention
-            + bias
-            + heads
-            + 3 * self.hidden_size * self.intermediate_size
-            + norms * self.hidden_size;
+        let layer = 2 * hidden * (query + kv) + bias + heads + 3 * hidden * inner + norms * hidden;
         let head = if self.tie_word_embeddings { 1 } else { 2 };
-        head * self.vocab_size * self.hidden_size
-            + self.num_hidden_layers * layer
-            + self.hidden_size
+        head * self.vocab_size as u64 * hidden + self.num_hidden_layers as u64 * layer + hidden
     }
 
     /// The rotary frequencies of the layers that see everything, one for each pair of a head's elements: radians per

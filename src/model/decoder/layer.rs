@@ -168,7 +168,7 @@ impl Layer {
         };
         let (mut joined, attention) = apply(&self.qkv, &normed, side, index, Group::Attention);
         if let Some(bias) = &self.bias {
-            joined = joined + bias.clone().unsqueeze();
+            joined = kernels::add_row(joined, bias.clone());
         }
         let (queries, keys, values) = kernels::rope(
             joined.clone(),

@@ -9,7 +9,7 @@ mod layer;
 use burn::tensor::{Device, Int, Tensor};
 
 use super::{Adapter, Cache, Config, Input, Model, ModelError, Rope, Weights};
-use crate::kernels::{self, Heads, Packing, Weight};
+use crate::kernels::{self, Heads, Packing, Weight, WeightRows};
 use layer::{Layer, Reading};
 
 pub use backward::Pass;
@@ -25,9 +25,13 @@ pub struct Decoder {
     /// For each of the configuration's ropes `[positions, head size]`: cosines, then sines.
     rotary: Vec<Tensor<2>>,
     device: Device,
+    packing: Option<Packing>,
 }
 
 impl Decoder {
+    /// The most positions there are tables for: those of 131,072 alone would take more memory than a small model.
+    pub const LONGEST: usize = 8192;
+
     /// Puts the weights of a checkpoint onto a device, the matrices packed where `packing` says so.
     ///
     /// # Errors
@@ -55,18 +59,12 @@ impl Decoder {
         let norm = |name: &str| Ok::<_, ModelError>(vector(norm_of(name, hidden)?));
         // Matrices of one input are joined: one product instead of several.
         let matrix = |names: &[(String, usize)], input: usize| -> Result<Weight, ModelError> {
-            let mut rows = 0;
-            let mut values = Vec::new();
+            let rows = names.iter().map(|(_, output)| output).sum();
+            let mut weight = WeightRows::new([rows, input], packing);
             for (name, output) in names {
-                let part = weights.values(name, &[*output, input])?;
-                if values.is_empty() {
-                    values = part;
-                } else {
-                    values.extend_from_slice(&part);
-                }
-                rows += output;
+                weights.each(name, &[*output, input], &mut |values| weight.push(values))?;
             }
-            Ok(Weight::new(values, [rows, input], packing, device))
+            Ok(weight.finish(device))
         };
 
         let mut layers = Vec::with_capacity(config.num_hidden_layers);
@@ -149,6 +147,7 @@ impl Decoder {
             head,
             rotary,
             device: device.clone(),
+            packing,
         })
     }
 
@@ -183,6 +182,11 @@ impl Decoder {
     /// Where the weights lie.
     pub fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// How the matrices are packed; as f32 where it is `None`.
+    pub fn packing(&self) -> Option<Packing> {
+        self.packing
     }
 
     /// The matrix of scores, `[vocabulary, hidden]`.
@@ -342,10 +346,9 @@ impl Decoder {
     }
 }
 
-/// What the model was made for, or less: the rotary tables of 131,072 positions alone would take more memory than a small model.
+/// What the model was made for, or less.
 fn context(config: &Config) -> usize {
-    const LONGEST: usize = 8192;
-    config.max_position_embeddings.min(LONGEST)
+    config.max_position_embeddings.min(Decoder::LONGEST)
 }
 
 impl Model {

@@ -3,16 +3,39 @@
 //! What the turns say is text and never a marker, whatever it spells: a mark that no text holds is put into whatever
 //! looks like a marker before the template sees it, and taken out again when the ids are read off.
 
+use std::ops::Range;
+
 use serde_json::Value;
 
+#[cfg(not(feature = "template"))]
+use super::known::Template;
 #[cfg(feature = "template")]
-use super::template::{Rendered, Special, Template};
-#[cfg(feature = "template")]
-use super::{END, Role, START, Turn};
-use super::{ModelError, Vocabulary};
+use super::template::Template;
+use super::{END, ModelError, Role, START, Turn, Vocabulary};
+
+/// What a template wrote.
+#[derive(Debug, PartialEq)]
+pub(super) struct Rendered {
+    /// The conversation as the model reads it.
+    pub text: String,
+    /// The bytes of `text` that the model itself writes, where the template marks them (`generation` blocks).
+    pub generated: Vec<Range<usize>>,
+}
+
+/// What a template may ask for beside the turns: the marker texts, and how to answer.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Special {
+    pub bos: Option<String>,
+    #[cfg_attr(
+        not(feature = "template"),
+        expect(dead_code, reason = "no known template asks for it")
+    )]
+    pub eos: Option<String>,
+    /// Whether a model that can think aloud before it answers shall (Qwen3); as the template has it when `None`.
+    pub thinking: Option<bool>,
+}
 
 /// A template and the texts that it and the tokenizer treat as markers.
-#[cfg(feature = "template")]
 pub(super) struct Frame {
     template: Template,
     special: Special,
@@ -21,7 +44,6 @@ pub(super) struct Frame {
 }
 
 /// Set aside by Unicode for use inside a program.
-#[cfg(feature = "template")]
 const GUARD: char = '\u{FDD0}';
 
 impl Vocabulary {
@@ -57,19 +79,25 @@ impl Vocabulary {
     }
 
     /// Puts turns into a frame of the model's own, a Jinja template, with the texts it knows as `bos_token` and
-    /// `eos_token`. A template that frames as [`Vocabulary::prompt`] does anyway is not kept; nor is any in a build
-    /// without the feature `template`.
+    /// `eos_token`. A template that frames as [`Vocabulary::prompt`] does anyway is not kept. A build without the
+    /// feature `template` knows the templates of the families; any other is left out, and
+    /// [`Vocabulary::frame_is_unknown`] says so.
     ///
     /// # Errors
     ///
     /// [`ModelError::Template`] when the template is broken.
-    #[cfg(feature = "template")]
     pub fn with_chat_template(
         mut self,
         source: &str,
         bos: Option<String>,
         eos: Option<String>,
     ) -> Result<Self, ModelError> {
+        #[cfg(not(feature = "template"))]
+        let Ok(template) = Template::new(source) else {
+            self.unknown_frame = true;
+            return Ok(self);
+        };
+        #[cfg(feature = "template")]
         let template = Template::new(source)?;
         // Models that can think aloud are asked to answer at once: what is wanted is an instance or a label.
         let special = Special {
@@ -95,23 +123,13 @@ impl Vocabulary {
         Ok(self)
     }
 
-    /// Without the feature `template` every model gets the built-in frame.
-    ///
-    /// # Errors
-    ///
-    /// None.
-    #[cfg(not(feature = "template"))]
-    pub fn with_chat_template(
-        self,
-        _: &str,
-        _: Option<String>,
-        _: Option<String>,
-    ) -> Result<Self, ModelError> {
-        Ok(self)
+    /// Whether the model came with a chat template that this build cannot use, so that turns stand in the built-in
+    /// frame, which the model may not know.
+    pub fn frame_is_unknown(&self) -> bool {
+        self.unknown_frame
     }
 }
 
-#[cfg(feature = "template")]
 impl Frame {
     /// Whether the template writes what the built-in frame writes.
     fn is_chat_ml(&self) -> bool {
@@ -197,7 +215,6 @@ impl Frame {
 }
 
 /// A rendered text cut where what the model writes begins and ends.
-#[cfg(feature = "template")]
 fn parts(rendered: &Rendered) -> Vec<(&str, bool)> {
     let (mut parts, mut at) = (Vec::new(), 0);
     for range in &rendered.generated {

@@ -1,8 +1,7 @@
 //! A tokenizer out of the metadata of a GGUF file, told to the tokenizer library in its own words (`tokenizer.json`).
+//! They are put together as text: a tree of values for it would take a browser build more code than all the rest here.
 
-use std::collections::HashMap;
-
-use serde_json::{Value as Json, json};
+use std::collections::{HashMap, HashSet};
 
 use crate::model::weights::{Array, Gguf, GgufError, Value};
 
@@ -35,7 +34,7 @@ pub(super) fn read(file: &Gguf<'_>) -> Result<Description, GgufError> {
         .ok_or_else(|| GgufError::KeyMissing("tokenizer.ggml.model".into()))?;
     let mut entries = Entries::read(file)?;
     let parts = match model {
-        "gpt2" => byte_level(file, &entries)?,
+        "gpt2" => byte_level(file)?,
         "llama" => {
             let gemma = file.architecture()?.starts_with("gemma");
             if gemma {
@@ -57,14 +56,28 @@ pub(super) fn read(file: &Gguf<'_>) -> Result<Description, GgufError> {
     let begins = file
         .flag("tokenizer.ggml.add_bos_token")?
         .unwrap_or(model == "llama");
-    let whole = json!({
-        "version": "1.0", "truncation": null, "padding": null, "post_processor": null,
-        "added_tokens": entries.added(),
-        "normalizer": parts.normalizer, "pre_tokenizer": parts.splitter, "decoder": parts.decoder,
-        "model": parts.model,
-    });
+    let json = [
+        r#"{"version":"1.0","truncation":null,"padding":null,"post_processor":null,"added_tokens":["#,
+        &entries.added(),
+        r#"],"normalizer":"#,
+        parts.normalizer,
+        r#","pre_tokenizer":"#,
+        &parts.splitter,
+        r#","decoder":"#,
+        &parts.decoder,
+        r#","model":{"type":"BPE","#,
+        parts.model,
+        r#""unk_token":"#,
+        &parts.unknown,
+        r#","vocab":{"#,
+        &entries.vocabulary(),
+        r#"},"merges":["#,
+        &parts.merges,
+        "]}}",
+    ]
+    .concat();
     Ok(Description {
-        json: whole.to_string(),
+        json,
         bos: token("bos")?,
         begins,
         eos: token("eos")?,
@@ -124,26 +137,49 @@ impl Entries {
     }
 
     /// Texts to ids; of two alike the first counts.
-    fn vocabulary(&self) -> serde_json::Map<String, Json> {
-        let mut vocabulary = serde_json::Map::new();
+    fn vocabulary(&self) -> String {
+        let mut seen = HashSet::with_capacity(self.tokens.len());
+        let mut written = String::new();
         for (id, token) in self.tokens.iter().enumerate() {
-            vocabulary.entry(token.clone()).or_insert_with(|| id.into());
+            if seen.insert(token) {
+                separate(&mut written);
+                written += &quoted(token);
+                written.push(':');
+                written += &id.to_string();
+            }
         }
-        vocabulary
+        written
     }
 
     /// Tokens that are matched as a whole before text is taken apart.
-    fn added(&self) -> Vec<Json> {
-        let added = |(id, token): (usize, &String)| {
+    fn added(&self) -> String {
+        let mut written = String::new();
+        for (id, token) in self.tokens.iter().enumerate() {
             let kind = self.kind(id);
-            (matches!(kind, CONTROL | USER_DEFINED) && !token.is_empty()).then(|| {
-                json!({
-                    "id": id, "content": token, "special": kind == CONTROL,
-                    "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
-                })
-            })
-        };
-        self.tokens.iter().enumerate().filter_map(added).collect()
+            if matches!(kind, CONTROL | USER_DEFINED) && !token.is_empty() {
+                separate(&mut written);
+                written += r#"{"single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":"#;
+                written += if kind == CONTROL { "true" } else { "false" };
+                written += r#","id":"#;
+                written += &id.to_string();
+                written += r#","content":"#;
+                written += &quoted(token);
+                written.push('}');
+            }
+        }
+        written
+    }
+}
+
+/// A text as JSON spells it.
+fn quoted(text: &str) -> String {
+    // Text is always JSON.
+    serde_json::to_string(text).unwrap_or_default()
+}
+
+fn separate(list: &mut String) {
+    if !list.is_empty() {
+        list.push(',');
     }
 }
 
@@ -162,56 +198,78 @@ fn texts(array: Array<'_>, key: &'static str) -> Result<Vec<String>, GgufError> 
         .collect()
 }
 
-/// What differs between the kinds of tokenizers.
+/// What differs between the kinds of tokenizers, as JSON.
 struct Parts {
-    normalizer: Json,
-    splitter: Json,
-    decoder: Json,
-    model: Json,
+    normalizer: &'static str,
+    splitter: String,
+    decoder: String,
+    /// The model's own settings, a comma behind each.
+    model: &'static str,
+    unknown: String,
+    merges: String,
 }
 
+/// Bytes spelled as letters, behind a splitter or with GPT-2's own.
+const BYTES: &str =
+    r#"{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false}"#;
+const SPLIT_BYTES: &str =
+    r#"{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true}"#;
+
 /// GPT-2's: merges over the bytes of text, spelled as letters.
-fn byte_level(file: &Gguf<'_>, entries: &Entries) -> Result<Parts, GgufError> {
+fn byte_level(file: &Gguf<'_>) -> Result<Parts, GgufError> {
     let key = "tokenizer.ggml.merges";
-    let merges = file
+    let listed = file
         .array(key)?
         .ok_or_else(|| GgufError::KeyMissing(key.into()))?;
-    let merges = texts(merges, key)?;
+    let mut merges = String::new();
+    for merge in texts(listed, key)? {
+        separate(&mut merges);
+        merges += &quoted(&merge);
+    }
     let name = file.text("tokenizer.ggml.pre")?.unwrap_or("default");
-    let bytes = |splits: bool| json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": splits});
     let split = |pattern: &str| {
-        json!([
-            {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": false},
-            bytes(false),
-        ])
+        [
+            r#"{"type":"Split","behavior":"Isolated","invert":false,"pattern":{"Regex":"#,
+            &quoted(pattern),
+            "}},",
+            BYTES,
+        ]
+        .concat()
     };
+    let llama3 = matches!(name, "llama-bpe" | "llama3" | "llama-v3");
     let splitters = match name {
-        "llama-bpe" | "llama3" | "llama-v3" => split(LLAMA3),
+        _ if llama3 => split(LLAMA3),
         "qwen2" | "deepseek-r1-qwen" => split(QWEN2),
-        "smollm" | "starcoder" | "refact" => {
-            json!([{"type": "Digits", "individual_digits": true}, bytes(true)])
-        }
-        "gpt-2" | "default" => json!([bytes(true)]),
+        "smollm" | "starcoder" | "refact" => [
+            r#"{"type":"Digits","individual_digits":true},"#,
+            SPLIT_BYTES,
+        ]
+        .concat(),
+        "gpt-2" | "default" => SPLIT_BYTES.into(),
         other => {
             return Err(GgufError::Tokenizer(format!(
                 "splits text as `{other}` does, which is not known; known are smollm, llama-bpe, qwen2, gpt-2"
             )));
         }
     };
-    let normalizer = match name {
-        "qwen2" => json!({"type": "NFC"}),
-        _ => Json::Null,
-    };
     Ok(Parts {
-        normalizer,
-        splitter: json!({"type": "Sequence", "pretokenizers": splitters}),
-        decoder: bytes(true),
-        model: json!({
-            "type": "BPE", "fuse_unk": false, "byte_fallback": false,
-            "ignore_merges": matches!(name, "llama-bpe" | "llama3" | "llama-v3"),
-            "vocab": entries.vocabulary(), "merges": merges,
-        }),
+        normalizer: match name {
+            "qwen2" => r#"{"type":"NFC"}"#,
+            _ => "null",
+        },
+        splitter: sequence("pretokenizers", &splitters),
+        decoder: SPLIT_BYTES.into(),
+        model: match llama3 {
+            true => r#""fuse_unk":false,"byte_fallback":false,"ignore_merges":true,"#,
+            false => r#""fuse_unk":false,"byte_fallback":false,"ignore_merges":false,"#,
+        },
+        unknown: "null".into(),
+        merges,
     })
+}
+
+fn sequence(what: &str, parts: &str) -> String {
+    [r#"{"type":"Sequence",""#, what, r#"":["#, parts, "]}"].concat()
 }
 
 /// SentencePiece's: pieces with scores, spaces spelled `▁`, unknown letters as bytes. The merges are those that the
@@ -220,29 +278,34 @@ fn sentence_piece(file: &Gguf<'_>, entries: &Entries, gemma: bool) -> Result<Par
     let prefix = file
         .flag("tokenizer.ggml.add_space_prefix")?
         .unwrap_or(!gemma);
-    let unknown = (0..entries.tokens.len())
-        .find(|index| entries.kind(*index) == UNKNOWN)
-        .map(|index| entries.tokens[index].as_str());
-    let spaces = json!({"type": "Replace", "pattern": {"String": " "}, "content": "▁"});
-    let mut decoders = vec![
-        json!({"type": "Replace", "pattern": {"String": "▁"}, "content": " "}),
-        json!({"type": "ByteFallback"}),
-        json!({"type": "Fuse"}),
-    ];
-    let normalizer = if prefix {
-        decoders.push(json!({"type": "Strip", "content": " ", "start": 1, "stop": 0}));
-        json!({"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"}, spaces]})
-    } else {
-        spaces
-    };
+    let unknown = (0..entries.tokens.len()).find(|index| entries.kind(*index) == UNKNOWN);
+    let mut decoders = String::from(
+        r#"{"type":"Replace","pattern":{"String":"▁"},"content":" "},{"type":"ByteFallback"},{"type":"Fuse"}"#,
+    );
+    if prefix {
+        decoders += r#",{"type":"Strip","content":" ","start":1,"stop":0}"#;
+    }
+    let mut written = String::new();
+    for [left, right] in merges(entries, gemma) {
+        separate(&mut written);
+        written.push('[');
+        written += &quoted(left);
+        written.push(',');
+        written += &quoted(right);
+        written.push(']');
+    }
     Ok(Parts {
-        normalizer,
-        splitter: Json::Null,
-        decoder: json!({"type": "Sequence", "decoders": decoders}),
-        model: json!({
-            "type": "BPE", "unk_token": unknown, "fuse_unk": true, "byte_fallback": true,
-            "vocab": entries.vocabulary(), "merges": merges(entries, gemma),
-        }),
+        normalizer: match prefix {
+            true => {
+                r#"{"type":"Sequence","normalizers":[{"type":"Prepend","prepend":"▁"},{"type":"Replace","pattern":{"String":" "},"content":"▁"}]}"#
+            }
+            false => r#"{"type":"Replace","pattern":{"String":" "},"content":"▁"}"#,
+        },
+        splitter: "null".into(),
+        decoder: sequence("decoders", &decoders),
+        model: r#""fuse_unk":true,"byte_fallback":true,"#,
+        unknown: unknown.map_or("null".into(), |index| quoted(&entries.tokens[index])),
+        merges: written,
     })
 }
 

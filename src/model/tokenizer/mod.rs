@@ -1,9 +1,13 @@
 //! Text to token ids and back, and the frame around turns of a conversation.
 
+mod bytes;
 mod frame;
 mod gguf;
+#[cfg(any(not(feature = "template"), test))]
+mod known;
 #[cfg(feature = "template")]
 mod template;
+mod time;
 
 use tokenizers::Tokenizer;
 
@@ -47,10 +51,13 @@ pub struct Vocabulary {
     start: Option<u32>,
     end: Option<u32>,
     begin: Option<u32>,
+    /// What else ends a text, as the model's configuration says.
+    ends: Vec<u32>,
     newline: Vec<u32>,
     /// The model's own frame, where it is another than the built-in one.
-    #[cfg(feature = "template")]
     frame: Option<Box<frame::Frame>>,
+    /// Whether there was one that is not known.
+    unknown_frame: bool,
 }
 
 const START: &str = "<|im_start|>";
@@ -114,9 +121,10 @@ impl Vocabulary {
             begin: None,
             size,
             tokenizer,
+            ends: Vec::new(),
             newline: Vec::new(),
-            #[cfg(feature = "template")]
             frame: None,
+            unknown_frame: false,
         };
         // What the file's own post-processor puts before an empty text.
         let empty = vocabulary.tokenizer.encode_fast("", true);
@@ -141,9 +149,16 @@ impl Vocabulary {
         self.begin
     }
 
-    /// Takes what ends a text from the model's configuration, where no marker of its own ends a turn.
+    /// Whether generation stops at this id: it ends a turn, or is one of those that end a text as the model's files
+    /// say (`eos_token_id`; GGUF's `eos` and `eot`).
+    pub fn is_end(&self, id: u32) -> bool {
+        self.end == Some(id) || self.ends.contains(&id)
+    }
+
+    /// Takes what ends a text from the model's configuration, and what ends a turn where no marker of its own does.
     pub(super) fn ends_as(&mut self, config: &Config) {
         self.end = self.end.or(config.eos.last().copied());
+        self.ends.clone_from(&config.eos);
     }
 
     /// Token ids of a text, without markers.
@@ -181,7 +196,6 @@ impl Vocabulary {
     ///
     /// As [`Vocabulary::encode`]; [`ModelError::Template`] when the model's template refuses the turns.
     pub fn prompt(&self, turns: &[Turn]) -> Result<Vec<u32>, ModelError> {
-        #[cfg(feature = "template")]
         if let Some(frame) = &self.frame {
             return Ok(frame.ids(self, turns, true)?.0);
         }

@@ -11,13 +11,14 @@ use std::collections::HashMap;
 
 use ::safetensors::Dtype;
 
-use super::ModelError;
+use super::file::{Data, Part};
+use super::{ModelError, ModelFile};
 use gguf::names::Change;
 pub use gguf::{Array, Gguf, GgufError, Value};
 pub use kind::Kind;
 pub use sharded::Index;
 
-/// The tensors of a checkpoint, borrowed from the bytes of its files.
+/// The tensors of a checkpoint, borrowed from its files; each is read when it is asked for.
 #[derive(Debug)]
 pub struct Weights<'a> {
     tensors: HashMap<String, Stored<'a>>,
@@ -29,7 +30,7 @@ struct Stored<'a> {
     /// The type, or that of safetensors which is not read.
     kind: Result<Kind, Dtype>,
     shape: Vec<usize>,
-    bytes: &'a [u8],
+    bytes: Part<'a>,
     change: Change,
 }
 
@@ -50,17 +51,28 @@ impl<'a> Weights<'a> {
     /// [`ModelError::Safetensors`] with the reader's own reason (truncated, overlapping, header too large …).
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ModelError> {
         Ok(Self {
-            tensors: safetensors::parse(bytes)?,
+            tensors: safetensors::parse(Data::Held(bytes))?,
         })
     }
 
-    /// Reads a checkpoint in several safetensors files, each with its name in the index.
+    /// As [`Weights::parse`], of a file that is read a part at a time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Weights::parse`]; [`ModelError::Missing`] when it cannot be read.
+    pub fn read(file: &'a dyn ModelFile) -> Result<Self, ModelError> {
+        Ok(Self {
+            tensors: safetensors::parse(Data::Filed(file))?,
+        })
+    }
+
+    /// Reads a checkpoint in several safetensors files, which the index tells by their names.
     ///
     /// # Errors
     ///
     /// [`ModelError::Missing`] for a file that the index names and `files` lacks, [`ModelError::TensorMissing`] for a
     /// tensor that is not in the file the index names, else as [`Weights::parse`].
-    pub fn sharded(index: &Index, files: &[(&str, &'a [u8])]) -> Result<Self, ModelError> {
+    pub fn sharded(index: &Index, files: &[&'a dyn ModelFile]) -> Result<Self, ModelError> {
         Ok(Self {
             tensors: sharded::join(index, files)?,
         })
@@ -87,19 +99,58 @@ impl<'a> Weights<'a> {
     ///
     /// [`ModelError::TensorMissing`], [`ModelError::Shape`], [`ModelError::Dtype`] or [`ModelError::NotFinite`].
     pub fn values(&self, name: &str, expected: &[usize]) -> Result<Vec<f32>, ModelError> {
-        let tensor = self.find(name, expected)?;
-        let blocks = tensor.blocks(name)?;
-        let mut values = blocks.kind.widen(&blocks.bytes);
-        if tensor.change == Change::PlusOne {
-            for value in &mut values {
-                *value -= 1.0;
+        let mut all = Vec::new();
+        self.each(name, expected, &mut |values| {
+            if all.is_empty() {
+                all = values;
+            } else {
+                all.extend(values);
             }
+        })?;
+        Ok(all)
+    }
+
+    /// As [`Weights::values`], whole rows at a time: a few megabytes, so that a large tensor need not be held as f32.
+    ///
+    /// # Errors
+    ///
+    /// As [`Weights::values`].
+    pub fn each(
+        &self,
+        name: &str,
+        expected: &[usize],
+        take: &mut dyn FnMut(Vec<f32>),
+    ) -> Result<(), ModelError> {
+        const AT_ONCE: usize = 1 << 22;
+        let tensor = self.find(name, expected)?;
+        let kind = tensor.kind(name)?;
+        let rows = expected.first().copied().unwrap_or(1).max(1);
+        let row = tensor.bytes.length / rows;
+        let step = match tensor.change {
+            // The rows of a head change places among themselves.
+            Change::Interleaved { .. } => rows,
+            Change::None | Change::PlusOne => (AT_ONCE / row.max(1)).clamp(1, rows),
+        };
+        for first in (0..rows).step_by(step) {
+            let count = step.min(rows - first);
+            let bytes = if count == rows {
+                tensor.blocks(name)?.bytes
+            } else {
+                tensor.bytes.read(first * row, count * row)?
+            };
+            let mut values = kind.widen(&bytes);
+            if tensor.change == Change::PlusOne {
+                for value in &mut values {
+                    *value -= 1.0;
+                }
+            }
+            // The hub's files do hold NaN at times, and one of them silently spoils every answer.
+            if values.iter().any(|value| !value.is_finite()) {
+                return Err(ModelError::NotFinite(name.into()));
+            }
+            take(values);
         }
-        // The hub's files do hold NaN at times, and one of them silently spoils every answer.
-        if values.iter().any(|value| !value.is_finite()) {
-            return Err(ModelError::NotFinite(name.into()));
-        }
-        Ok(values)
+        Ok(())
     }
 
     /// The tensor `name` as it is stored, for weights that stay quantised; whether its numbers are finite is not
@@ -133,22 +184,26 @@ impl<'a> Weights<'a> {
 }
 
 impl<'a> Stored<'a> {
-    /// The bytes with the rows in the hub's order.
-    fn blocks(&self, name: &str) -> Result<Blocks<'a>, ModelError> {
-        let kind = self.kind.map_err(|dtype| ModelError::Dtype {
+    fn kind(&self, name: &str) -> Result<Kind, ModelError> {
+        self.kind.map_err(|dtype| ModelError::Dtype {
             name: name.into(),
             dtype: format!("{dtype:?}"),
-        })?;
-        let bytes = match self.change {
-            Change::Interleaved { heads } => Cow::Owned(self.apart(heads, name)?),
-            Change::None | Change::PlusOne => Cow::Borrowed(self.bytes),
-        };
+        })
+    }
+
+    /// The bytes with the rows in the hub's order.
+    fn blocks(&self, name: &str) -> Result<Blocks<'a>, ModelError> {
+        let kind = self.kind(name)?;
+        let mut bytes = self.bytes.whole()?;
+        if let Change::Interleaved { heads } = self.change {
+            bytes = Cow::Owned(self.apart(&bytes, heads, name)?);
+        }
         Ok(Blocks { kind, bytes })
     }
 
     /// Rows `2i` and `2i + 1` of a head go back to `i` and `i + half`. Rows are whole blocks, so that this works on
     /// every type.
-    fn apart(&self, heads: usize, name: &str) -> Result<Vec<u8>, ModelError> {
+    fn apart(&self, bytes: &[u8], heads: usize, name: &str) -> Result<Vec<u8>, ModelError> {
         let rows = self.shape[0];
         if heads == 0 || !rows.is_multiple_of(2 * heads) {
             return Err(ModelError::Shape {
@@ -157,14 +212,14 @@ impl<'a> Stored<'a> {
                 expected: vec![2 * heads],
             });
         }
-        let (length, half) = (self.bytes.len() / rows, rows / heads / 2);
-        let mut bytes = Vec::with_capacity(self.bytes.len());
+        let (length, half) = (bytes.len() / rows, rows / heads / 2);
+        let mut ordered = Vec::with_capacity(bytes.len());
         for row in 0..rows {
             let (head, place) = (row / (2 * half), row % (2 * half));
             let from = head * 2 * half + place % half * 2 + place / half;
-            bytes.extend_from_slice(&self.bytes[from * length..][..length]);
+            ordered.extend_from_slice(&bytes[from * length..][..length]);
         }
-        Ok(bytes)
+        Ok(ordered)
     }
 }
 
@@ -272,5 +327,80 @@ mod tests {
             .values("a", &[1])
             .unwrap_err();
         assert_eq!(error, ModelError::NotFinite("a".into()));
+    }
+
+    /// A file that says how much of it was asked for at once.
+    #[derive(Debug)]
+    struct Watched<'a> {
+        bytes: &'a [u8],
+        most: std::cell::Cell<usize>,
+    }
+
+    impl ModelFile for Watched<'_> {
+        fn name(&self) -> &str {
+            "model.safetensors"
+        }
+
+        fn size(&self) -> u64 {
+            self.bytes.len() as u64
+        }
+
+        fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), String> {
+            self.most.set(self.most.get().max(out.len()));
+            let from = offset as usize;
+            out.copy_from_slice(&self.bytes[from..from + out.len()]);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_large_tensor_comes_in_parts_that_together_are_the_whole() {
+        let (rows, columns) = (1500, 1024);
+        let data: Vec<u8> = (0..rows * columns)
+            .flat_map(|place| (place as f32).to_le_bytes())
+            .collect();
+        let header = format!(
+            r#"{{"a":{{"dtype":"F32","shape":[{rows},{columns}],"data_offsets":[0,{}]}}}}"#,
+            data.len()
+        );
+        let bytes = file(&header, &data);
+        let watched = Watched {
+            bytes: &bytes,
+            most: 0.into(),
+        };
+        let weights = Weights::read(&watched).unwrap();
+        let (mut parts, mut all) = (0, Vec::new());
+        weights
+            .each("a", &[rows, columns], &mut |values| {
+                parts += 1;
+                all.extend(values);
+            })
+            .unwrap();
+        assert!(parts > 1 && watched.most.get() <= 1 << 22);
+        assert_eq!(all, weights.values("a", &[rows, columns]).unwrap());
+        assert!(
+            all.iter()
+                .zip(0..)
+                .all(|(value, place)| *value == place as f32)
+        );
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_named_with_the_reason() {
+        #[derive(Debug)]
+        struct Gone;
+        impl ModelFile for Gone {
+            fn name(&self) -> &str {
+                "model.safetensors"
+            }
+            fn size(&self) -> u64 {
+                100
+            }
+            fn read(&self, _: u64, _: &mut [u8]) -> Result<(), String> {
+                Err("it was moved away".into())
+            }
+        }
+        let error = Weights::read(&Gone).unwrap_err().to_string();
+        assert!(error.contains("model.safetensors") && error.contains("moved away"));
     }
 }

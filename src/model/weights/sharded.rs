@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde::Deserialize;
 
-use super::{ModelError, Stored, safetensors};
+use super::{Data, ModelError, ModelFile, Stored, safetensors};
 
 /// `model.safetensors.index.json`: which tensor lies in which file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -42,18 +42,18 @@ impl Index {
 /// All tensors of the index, each out of the file it names.
 pub(super) fn join<'a>(
     index: &Index,
-    files: &[(&str, &'a [u8])],
+    files: &[&'a dyn ModelFile],
 ) -> Result<HashMap<String, Stored<'a>>, ModelError> {
     let mut read = HashMap::new();
     for file in index.files() {
-        let (_, bytes) = files
+        let found = files
             .iter()
-            .find(|(name, _)| *name == file)
+            .find(|found| found.name() == file)
             .ok_or_else(|| ModelError::Missing {
                 path: file.into(),
                 cause: "model.safetensors.index.json names it".into(),
             })?;
-        read.insert(file, safetensors::parse(bytes)?);
+        read.insert(file, safetensors::parse(Data::Filed(*found))?);
     }
     index
         .weight_map
@@ -75,6 +75,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::super::Weights;
     use super::*;
+    use crate::model::HeldFile;
 
     fn file(name: &str, value: f32) -> Vec<u8> {
         let header = format!(r#"{{"{name}":{{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}}}"#);
@@ -82,6 +83,10 @@ mod tests {
         bytes.extend_from_slice(header.as_bytes());
         bytes.extend_from_slice(&value.to_le_bytes());
         bytes
+    }
+
+    fn held<'a>(name: &'a str, bytes: &'a [u8]) -> HeldFile<'a> {
+        HeldFile { name, bytes }
     }
 
     const INDEX: &[u8] =
@@ -92,11 +97,11 @@ mod tests {
         let (first, second) = (file("a", 1.0), file("b", 2.0));
         let index = Index::from_json(INDEX).unwrap();
         assert_eq!(index.files(), ["x-1.safetensors", "x-2.safetensors"]);
-        let weights = Weights::sharded(
-            &index,
-            &[("x-2.safetensors", &second), ("x-1.safetensors", &first)],
-        )
-        .unwrap();
+        let files = [
+            held("x-2.safetensors", &second),
+            held("x-1.safetensors", &first),
+        ];
+        let weights = Weights::sharded(&index, &[&files[0], &files[1]]).unwrap();
         assert_eq!(weights.values("a", &[1]).unwrap(), [1.0]);
         assert_eq!(weights.values("b", &[1]).unwrap(), [2.0]);
     }
@@ -105,7 +110,8 @@ mod tests {
     fn a_file_that_is_not_there_is_named() {
         let first = file("a", 1.0);
         let index = Index::from_json(INDEX).unwrap();
-        let error = Weights::sharded(&index, &[("x-1.safetensors", &first)]).unwrap_err();
+        let file = held("x-1.safetensors", &first);
+        let error = Weights::sharded(&index, &[&file]).unwrap_err();
         assert!(matches!(error, ModelError::Missing { path, .. } if path == "x-2.safetensors"));
     }
 
@@ -113,11 +119,11 @@ mod tests {
     fn a_tensor_that_is_in_another_file_than_the_index_says_is_named() {
         let (first, second) = (file("a", 1.0), file("c", 2.0));
         let index = Index::from_json(INDEX).unwrap();
-        let error = Weights::sharded(
-            &index,
-            &[("x-1.safetensors", &first), ("x-2.safetensors", &second)],
-        )
-        .unwrap_err();
+        let files = [
+            held("x-1.safetensors", &first),
+            held("x-2.safetensors", &second),
+        ];
+        let error = Weights::sharded(&index, &[&files[0], &files[1]]).unwrap_err();
         assert_eq!(error, ModelError::TensorMissing("b".into()));
     }
 

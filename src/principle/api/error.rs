@@ -22,6 +22,14 @@ pub enum TeacherError {
         /// What the network said.
         cause: String,
     },
+    /// A server that pages may not ask, or whose refusal they may not read.
+    #[error(
+        "the teacher at {host} answers, but not to this page (CORS): let it allow requests from every page (Ollama: start it with OLLAMA_ORIGINS=*), or check the key and the address, if its refusals cannot be read"
+    )]
+    Cors {
+        /// Where it was asked.
+        host: String,
+    },
     /// A status that says no.
     #[error("the teacher at {host} answered with status {status}; {remedy}")]
     Status {

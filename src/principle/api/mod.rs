@@ -136,12 +136,23 @@ pub struct Usage {
 
 struct Request<'a> {
     url: &'a str,
+    /// In a browser the door knows it, and nobody else.
+    #[cfg_attr(target_arch = "wasm32", allow(dead_code))]
     key: Option<&'a str>,
     body: &'a str,
 }
 
 /// Takes bytes as they come; false when it has heard enough.
 type Heard<'a> = &'a mut dyn FnMut(&[u8]) -> bool;
+
+/// Why a request came to nothing.
+enum Trouble {
+    /// The network, in its own words; it may pass.
+    Passing(String),
+    /// What trying again does not mend.
+    #[cfg_attr(not(target_arch = "wasm32"), allow(dead_code))]
+    Lasting(Error),
+}
 
 struct Reply {
     status: u16,
@@ -267,11 +278,12 @@ pub async fn ask(
                 }
                 .into());
             }
+            Err(Trouble::Lasting(error)) => return Err(error),
             Err(_) if completion.bytes() > 0 => {
                 return Err(TeacherError::Cut { host: host() }.into());
             }
             Err(_) if tries < teacher.patience.tries => back_off(&teacher.patience, tries),
-            Err(cause) => {
+            Err(Trouble::Passing(cause)) => {
                 return Err(TeacherError::Unreachable {
                     host: host(),
                     cause,

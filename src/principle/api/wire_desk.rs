@@ -3,13 +3,13 @@
 use std::io::Read;
 use std::time::Duration;
 
-use super::{Heard, Reply, Request};
+use super::{Heard, Reply, Request, Trouble};
 
 /// The longest an answer may take: a large model may think for minutes.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Sends a request and hands the bytes of a good answer to `hear`, as they come, until it has heard enough.
-pub(super) async fn exchange(request: &Request<'_>, hear: Heard<'_>) -> Result<Reply, String> {
+pub(super) async fn exchange(request: &Request<'_>, hear: Heard<'_>) -> Result<Reply, Trouble> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_global(Some(PATIENCE))
         // A redirect would carry the brief to a place nobody has consented to.
@@ -28,7 +28,7 @@ pub(super) async fn exchange(request: &Request<'_>, hear: Heard<'_>) -> Result<R
     }
     let response = post
         .send(request.body.as_bytes())
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| Trouble::Passing(error.to_string()))?;
     let reply = Reply::new(
         response.status().as_u16(),
         response
@@ -40,7 +40,9 @@ pub(super) async fn exchange(request: &Request<'_>, hear: Heard<'_>) -> Result<R
         let mut reader = response.into_body().into_reader();
         let mut chunk = [0; 8192];
         loop {
-            let read = reader.read(&mut chunk).map_err(|error| error.to_string())?;
+            let read = reader
+                .read(&mut chunk)
+                .map_err(|error| Trouble::Passing(error.to_string()))?;
             if read == 0 || !hear(&chunk[..read]) {
                 break;
             }

@@ -2,12 +2,15 @@
 import type { GpuCounter } from "./gpu-counters";
 import { words, type Job, type Measured, type Pass } from "./job";
 
-/** Passes of one measure: warm-up, then samples until the budget is spent; one that counts is always made. */
+/**
+ * Passes of one measure: warm-up, then samples until the budget is spent. Where the first pass alone took longer it is the
+ * only one, and counts.
+ */
 export async function repeat(job: Job, pass: (index: number) => Promise<Pass>): Promise<Pass[]> {
   const begin = performance.now();
   const passes: Pass[] = [];
   for (let index = 0; index < job.warmup + job.samples; index += 1) {
-    if (index > job.warmup && performance.now() - begin > job.budget_ms) {
+    if (index > 0 && performance.now() - begin > job.budget_ms) {
       break;
     }
     passes.push(await pass(index));
@@ -27,7 +30,7 @@ export async function measured(job: Job, counter: GpuCounter | null, take: () =>
   counter?.reset();
   try {
     const taken = await take();
-    return { warmup: job.warmup, passes: taken, counters: counter?.perToken(taken) ?? null };
+    return { warmup: Math.min(job.warmup, Math.max(taken.length - 1, 0)), passes: taken, counters: counter?.perToken(taken) ?? null };
   } catch (thrown) {
     return { warmup: job.warmup, passes: [], counters: null, error: words(thrown) };
   }

@@ -5,9 +5,12 @@ void answer(
   (job, outcome) =>
     new Promise((resolve, reject) => {
       const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
-      worker.onmessage = ({ data }: MessageEvent<Partial<Outcome>>) => {
-        Object.assign(outcome, data);
-        resolve();
+      worker.onmessage = ({ data }: MessageEvent<Partial<Outcome> & { done?: true }>) => {
+        const { done, ...told } = data;
+        Object.assign(outcome, told);
+        if (done === true) {
+          resolve();
+        }
       };
       worker.onerror = (event) => reject(new Error(event.message));
       // A worker knows no page to be relative to.

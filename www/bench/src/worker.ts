@@ -5,17 +5,20 @@ import { measured, repeat, timed } from "./measure";
 
 self.addEventListener("message", (message: MessageEvent<Job>) => {
   void run(message.data).then(
-    (outcome) => self.postMessage(outcome),
-    (thrown: unknown) => self.postMessage({ error: words(thrown) }),
+    () => self.postMessage({ done: true }),
+    (thrown: unknown) => self.postMessage({ error: words(thrown), done: true }),
   );
 });
 
-async function run(job: Job): Promise<Partial<Outcome>> {
+/** Tells what there is after every measure, for a job that is not done in time. */
+async function run(job: Job): Promise<void> {
   const counter = countGpu();
   const module = job.device === "webgpu" ? await import("#engine/gpu") : await import("#engine/cpu");
   await module.default();
   const engine = await module.Engine.open();
   const measures: Record<string, Measured> = {};
+  const tell = () =>
+    self.postMessage({ device: engine.device, device_name: engine.device_name, measures } satisfies Partial<Outcome>);
   if (job.measures.includes("load")) {
     measures["load"] = await measured(job, counter, () => repeat(job, () => loadModel(engine, job)));
   } else {
@@ -25,8 +28,9 @@ async function run(job: Job): Promise<Partial<Outcome>> {
     measures[name] = await measured(job, counter, async () =>
       passes(await engine.bench(name, job.warmup, job.samples, job.budget_ms)),
     );
+    tell();
   }
-  return { device: engine.device, device_name: engine.device_name, measures };
+  tell();
 }
 
 /** From the first request until the model is ready; the files come from this machine. */

@@ -19,7 +19,7 @@ const isReport = shape({
   seconds: mapOf(isNumber),
 });
 
-const isPrinciple = shape({
+export const isPrinciple = shape({
   id: isText,
   level: oneOf("task", "label", "instance"),
   label: maybe(isText),
@@ -40,6 +40,7 @@ const SHAPES: Record<RunEvent["type"], Is> = {
     seeds: isNumber,
     test: isNumber,
     warnings: listOf(isText),
+    memory: maybe(mapOf(isNumber)),
   }),
   stage_started: shape({ stage: isStage, row: maybe(isRow), total: isNumber }),
   progress: shape({ stage: isStage, row: maybe(isRow), done: isNumber, total: isNumber, seconds_left: maybe(isNumber), overall: isNumber }),

@@ -1,12 +1,13 @@
 /** A run as one file that another tab can open: its events, the visitor's changes, its settings, its adapter. */
 import type { RunEvent } from "../events";
 import type { Edit, Edits } from "../instances/edits";
-import type { AdapterFiles } from "../protocol";
+import { type Ledger, readLedger } from "../boundary/ledger";
+import type { AdapterFiles, PrincipleSet } from "../protocol";
 import { emptyRun, type RunView, take } from "../run-view";
 import type { OwnTask } from "../task/own";
 import { bytesToBase64, base64ToBytes } from "./base64";
-import { knownEvent } from "./events";
-import { isNumber, isRecord, isText, maybe, isFlag, shape } from "./shape";
+import { isPrinciple, knownEvent } from "./events";
+import { isNumber, isRecord, isText, maybe, isFlag, listOf, shape } from "./shape";
 
 const FORMAT = "seedbed-run";
 const VERSION = 1;
@@ -22,9 +23,13 @@ export interface SavedRun {
   adapter: AdapterFiles | null;
   /** The visitor's own seeds, only where the visitor asked for it. */
   own: OwnTask | null;
+  /** What had left when it was saved. */
+  ledger: Ledger | null;
+  /** The principles it went by, where they were not its own to write. */
+  principles: PrincipleSet | null;
 }
 
-export function writeRun({ settings, events, edits, adapter, own }: SavedRun): string {
+export function writeRun({ settings, events, edits, adapter, own, ledger, principles }: SavedRun): string {
   return JSON.stringify({
     format: FORMAT,
     version: VERSION,
@@ -33,6 +38,8 @@ export function writeRun({ settings, events, edits, adapter, own }: SavedRun): s
     edits: [...edits],
     adapter: adapter === null ? null : { config: adapter.config, weights: bytesToBase64(adapter.weights) },
     own,
+    ledger,
+    principles,
   });
 }
 
@@ -54,6 +61,8 @@ export async function readRun(file: Blob): Promise<SavedRun> {
     events: readEvents(events),
     edits: readEdits(edits),
     adapter: readAdapter(adapter),
+    ledger: readLedger(value["ledger"]),
+    principles: readPrinciples(value["principles"]),
     own: shape({ instruction: isText, seeds: isText, test: isText })(own) ? (own as OwnTask) : null,
   };
 }
@@ -89,6 +98,11 @@ export function readEdits(value: unknown): Edits {
     (pair): pair is [number, Edit] => Array.isArray(pair) && isNumber(pair[0]) && isEdit(pair[1]),
   );
   return new Map(pairs);
+}
+
+/** Only their frame is read here; the engine checks every one before a run goes by them. */
+export function readPrinciples(value: unknown): PrincipleSet | null {
+  return shape({ version: (version) => version === 1, task: isText, principles: listOf(isPrinciple) })(value) ? (value as PrincipleSet) : null;
 }
 
 function readAdapter(value: unknown): AdapterFiles | null {

@@ -1,9 +1,10 @@
 /** A run out of this browser's own storage, in the form in which runs come out of files. */
+import { readLedger } from "../boundary/ledger";
 import type { RunEvent } from "../events";
 import type { StoredFiles } from "../protocol";
 import { isRecord } from "./shape";
 import { knownEvent } from "./events";
-import { readEdits, type SavedRun } from "./run-file";
+import { readEdits, readPrinciples, type SavedRun } from "./run-file";
 
 /** Throws an error whose message is one line for the person. */
 export function savedRunOf(files: StoredFiles): SavedRun {
@@ -24,6 +25,8 @@ export function savedRunOf(files: StoredFiles): SavedRun {
     events,
     edits: readEdits(parsed(files.edits ?? "[]")),
     adapter: files.adapter,
+    ledger: readLedger(parsed(files.ledger ?? "")),
+    principles: readPrinciples(parsed(files.answers ?? "")),
     own: {
       instruction: isRecord(task) && typeof task["instruction"] === "string" ? task["instruction"] : "",
       seeds: files.seeds,

@@ -1,7 +1,9 @@
 /**
  * Lets the page work without a network after the first visit. It answers for the page's own files and for nothing else, and
- * asks no other origin for anything: that is checked here, as the page's Content-Security-Policy does not reach it.
+ * asks no other origin for anything: that is checked here, as the page's Content-Security-Policy does not reach it. A
+ * request of the page to any other origin than the model hub's is refused a second time here.
  */
+import { isHub } from "../boundary/policy";
 import type { KeepEngine, Kept } from "./protocol";
 
 const worker = self as unknown as ServiceWorkerGlobalScope;
@@ -23,10 +25,14 @@ worker.addEventListener("message", (event) => event.waitUntil(answer(event)));
 worker.addEventListener("fetch", (event) => {
   const { request } = event;
   const url = new URL(request.url);
+  if (url.origin !== worker.location.origin && !isHub(url) && ["http:", "https:"].includes(url.protocol)) {
+    event.respondWith(Response.error());
+    return;
+  }
   if (request.method !== "GET" || url.origin !== worker.location.origin || request.headers.has("range")) {
     return;
   }
-  if (request.mode === "navigate") {
+  if (request.mode === "navigate" && !isDocument(url.href)) {
     event.respondWith(networkFirst(request, address("")));
   } else if (isHashed(url.href)) {
     event.respondWith(cacheFirst(request));
@@ -88,7 +94,7 @@ async function fill(files: readonly string[]): Promise<void> {
     }
     // A name with a hash stands for one content, so that an older version's copy is as good.
     const copy = isHashed(url) ? await caches.match(url) : undefined;
-    const response = copy ?? (await fetch(new Request(url, { cache: isHashed(url) ? "default" : "no-cache" })));
+    const response = copy ?? (await fetchOwn(new Request(url, { cache: isHashed(url) ? "default" : "no-cache" })));
     if (!response.ok) {
       throw new Error(`${url}: status ${response.status}`);
     }
@@ -97,21 +103,31 @@ async function fill(files: readonly string[]): Promise<void> {
 }
 
 async function cacheFirst(request: Request): Promise<Response> {
-  return (await (await caches.open(CACHE)).match(request.url)) ?? fetch(request);
+  return (await (await caches.open(CACHE)).match(request.url)) ?? fetchOwn(request);
 }
 
 /** The network's answer; the kept copy where there is no network, or none that answers in time. */
 async function networkFirst(request: Request, url: string): Promise<Response> {
   const copy = await (await caches.open(CACHE)).match(url);
   if (copy === undefined) {
-    return fetch(request);
+    return fetchOwn(request);
   }
   const patience = new Promise<Response>((resolve) => setTimeout(() => resolve(copy), PATIENCE_MS));
-  return Promise.race([fetch(request).catch(() => copy), patience]);
+  return Promise.race([fetchOwn(request).catch(() => copy), patience]);
 }
 
 function address(file: string): string {
   return new URL(file, worker.registration.scope).href;
+}
+
+/** The door is a document of its own, which the page must never stand in for. */
+function isDocument(url: string): boolean {
+  return url === address("door.html");
+}
+
+/** Fetches of this worker's own, which no policy holds, go to its own origin or fail. */
+function fetchOwn(request: Request): Promise<Response> {
+  return new URL(request.url).origin === worker.location.origin ? fetch(request) : Promise.reject(new TypeError(`${request.url} is foreign`));
 }
 
 /** Vite puts what it names by content under `assets/`. */

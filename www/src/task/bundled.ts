@@ -20,9 +20,6 @@ export const BUNDLED: readonly Bundled[] = [
   },
 ];
 
-/** Model that the bundled tasks, and one's own, are learnt with. */
-export const MODEL = "seedbed-3m";
-
 export async function fetchBundled(name: string): Promise<TaskFiles> {
   const [task, seeds, test] = await Promise.all(
     ["task.json", "seeds.jsonl", "test.jsonl"].map((file) => fetchText(`tasks/${name}/${file}`)),

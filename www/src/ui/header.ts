@@ -1,8 +1,20 @@
 /** What is always true: the device, what left the tab, and notices that a person should read. */
+import type { MemoryNeeded } from "../events";
 import type { State } from "../state";
 import { bytes, plural } from "../words";
 import { byId, make, setText } from "./dom";
 import { isBusy } from "./task";
+
+/** Where a run's memory goes. */
+function memoryParts(memory: MemoryNeeded): string {
+  const training = memory.moments + memory.gradients + memory.activations + memory.layer_inputs + memory.workspace;
+  const parts = [
+    `weights ${bytes(memory.weights)}`,
+    `adapter ${bytes(memory.adapter)}`,
+    `training ${bytes(training)} or writing ${bytes(memory.kv + memory.reading)}, whichever is more`,
+  ];
+  return `Memory reckoned before the start: ${parts.join(", ")}`;
+}
 
 export class Header {
   private readonly chip = byId("device-chip", HTMLLIElement);
@@ -21,8 +33,13 @@ export class Header {
   draw(state: State): void {
     const { engine } = state;
     this.chip.dataset.device = engine?.device ?? "none";
-    setText(this.device, engine?.name ?? (state.engineError === null ? "Looking for a device …" : "No device"));
-    setText(this.left, bytes(state.run.source !== "engine" ? 0 : (state.run.report?.teacher.bytes ?? 0)));
+    const memory = state.run.source === "engine" ? state.run.started?.memory : null;
+    const takes = engine == null || memory == null ? "" : ` · up to ${bytes(memory.total)} for this run`;
+    setText(this.device, (engine?.name ?? (state.engineError === null ? "Looking for a device …" : "No device")) + takes);
+    this.chip.title = memory == null ? "" : memoryParts(memory);
+    const asked = state.models.asked.length;
+    const hub = asked === 0 ? "" : ` and ${plural(asked, "request")} to the model hub`;
+    setText(this.left, bytes(state.boundary.ledger.bytes_sent + state.boundary.underWay) + hub);
     const messages = [engine?.notice ?? null, ...state.notices.map((notice) => notice.message)].filter((text) => text !== null);
     if (messages.join("\n") !== this.shown) {
       this.shown = messages.join("\n");

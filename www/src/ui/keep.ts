@@ -87,10 +87,10 @@ export class KeepPlace {
   }
 
   private async saveRun(): Promise<void> {
-    const { run, settings } = this.store.state;
+    const { run, settings, boundary } = this.store.state;
     const own = settings.task === OWN_TASK && this.withSeeds.checked ? this.events.ownTask() : null;
     const adapter = this.hasAdapter() ? await this.theAdapter() : null;
-    const saved = writeRun({ settings: writeSettings(settings), events: run.log, edits: run.edits, adapter, own });
+    const saved = writeRun({ settings: writeSettings(settings), events: run.log, edits: run.edits, adapter, own, ledger: boundary.ledger, principles: boundary.set });
     save(new Blob([saved], { type: "application/json" }), this.name("run.json"));
   }
 

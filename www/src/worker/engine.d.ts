@@ -9,7 +9,12 @@ declare interface ModelInfo {
   hidden: number;
   vocabulary: number;
   context: number;
+  /** Of the matrices on the device. */
   bytes: number;
+  /** Memory that the module has taken from the browser by now, in bytes. */
+  heap: number;
+  /** Its chat template is not known, so that turns stand in a frame that may be foreign to it. */
+  unknown_frame: boolean;
 }
 
 /** Where a run's log is: what it holds already, and its files. Lines are appended by whoever hears the events. */
@@ -25,7 +30,11 @@ declare interface SeedbedEngine {
   readonly device_name: string;
   /** Something a person should know of the device. */
   readonly notice?: string | undefined;
-  load_model(name: string, config: Uint8Array, tokenizer: Uint8Array, weights: Uint8Array): Promise<ModelInfo>;
+  /** The files are read while the model goes to the device, a few megabytes at a time. */
+  open_model(name: string, files: import("./models/bytes").EngineFile[], dtype: import("../models/types").Dtype): Promise<ModelInfo>;
+  describe_model(files: import("./models/bytes").EngineFile[]): import("../models/types").ModelShape;
+  /** What the untouched model answers, the best token always. */
+  say(prompt: string, limit: number): Promise<{ text: string; tokens: number; ended: boolean }>;
   check_task(task: string, seeds: string, test?: string): import("../protocol").TaskSummary;
   run(
     task: string,
@@ -40,6 +49,24 @@ declare interface SeedbedEngine {
   adapter_config(): Promise<string>;
   adapter_weights(): Promise<Uint8Array>;
   instances(): string;
+  draw_brief(task: string, seeds: string, test: string | undefined, options: import("../protocol").AskOptions): import("../boundary/state").Brief;
+  ask_teacher(
+    task: string,
+    seeds: string,
+    test: string | undefined,
+    options: import("../protocol").AskOptions,
+    signal: AbortSignal,
+  ): Promise<import("../protocol").TeacherAnswer>;
+  check_principles(
+    task: string,
+    seeds: string,
+    test: string | undefined,
+    text: string | undefined,
+    options: import("../protocol").RunOptions,
+  ): import("../protocol").Calls["checkPrinciples"]["output"];
+  ledger(): string | undefined;
+  set_ledger(json: string): void;
+  answers(): string | undefined;
 }
 
 declare interface EngineModule {

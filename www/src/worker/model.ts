@@ -1,27 +1,23 @@
 /** Fetches a bundled model, with progress, from the page's own origin. */
 import { CodedError } from "./failure";
-
-export interface ModelFiles {
-  config: Uint8Array;
-  tokenizer: Uint8Array;
-  weights: Uint8Array;
-}
+import { blobFile, type EngineFile } from "./models/bytes";
 
 export type OnLoading = (part: string, done: number, total: number | null) => void;
+/** A file has arrived whole. */
+export type OnArrived = (url: string, bytes: number) => void;
 
-export async function fetchModel(base: string, name: string, onLoading: OnLoading): Promise<ModelFiles> {
+export async function fetchModel(base: string, name: string, onLoading: OnLoading, onArrived: OnArrived): Promise<EngineFile[]> {
   const folder = new URL(`models/${name}/`, base);
   const [config, tokenizer] = await Promise.all([
-    fetchBytes(new URL("config.json", folder)),
-    fetchBytes(new URL("tokenizer.json", folder)),
+    fetchFile(folder, "config.json", onArrived),
+    fetchFile(folder, "tokenizer.json", onArrived),
   ]);
-  const weights = await fetchBytes(new URL("model.safetensors", folder), (done, total) =>
-    onLoading("model", done, total),
-  );
-  return { config, tokenizer, weights };
+  const weights = await fetchFile(folder, "model.safetensors", onArrived, (done, total) => onLoading("model", done, total));
+  return [config, tokenizer, weights];
 }
 
-async function fetchBytes(url: URL, onBytes?: (done: number, total: number | null) => void): Promise<Uint8Array> {
+async function fetchFile(folder: URL, name: string, onArrived: OnArrived, onBytes?: (done: number, total: number | null) => void): Promise<EngineFile> {
+  const url = new URL(name, folder);
   const response = await fetch(url).catch((thrown: unknown) => {
     throw new CodedError("bad_model", `${url.pathname} could not be fetched (${String(thrown)}); is the server still there?`);
   });
@@ -30,22 +26,13 @@ async function fetchBytes(url: URL, onBytes?: (done: number, total: number | nul
   }
   // A compressed body's length is not that of what arrives here, so it is no total to count against.
   const length = response.headers.has("content-encoding") ? null : Number(response.headers.get("content-length"));
-  const chunks: Uint8Array[] = [];
+  const chunks: BlobPart[] = [];
   let done = 0;
   for await (const chunk of response.body) {
-    chunks.push(chunk);
+    chunks.push(chunk as Uint8Array<ArrayBuffer>);
     done += chunk.byteLength;
     onBytes?.(done, length !== null && length > 0 ? length : null);
   }
-  return join(chunks, done);
-}
-
-function join(chunks: Uint8Array[], length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return bytes;
+  onArrived(url.href, done);
+  return blobFile(name, new Blob(chunks));
 }

@@ -3,7 +3,7 @@
  * the instances, the report, the adapter. When the storage is missing or full, that is said once and the run goes on in memory.
  */
 import type { Kept, RunEvent } from "../events";
-import type { RunOptions, TaskFiles } from "../protocol";
+import type { ChosenModel, RunOptions, TaskFiles } from "../protocol";
 import { wholeLog } from "../run-file/log";
 import { CodedError, toFailure } from "./failure";
 import { openFile, runsFolder, writeAll } from "./opfs";
@@ -11,9 +11,8 @@ import { openFile, runsFolder, writeAll } from "./opfs";
 const encoder = new TextEncoder();
 
 /** What a run is begun with, beside the task. */
-export interface Begun {
+export interface Begun extends ChosenModel {
   options: RunOptions;
-  model: string;
 }
 
 const STOPPED = "stopped.txt";

@@ -23,14 +23,16 @@ export async function keptRuns(): Promise<Kept> {
 /** The files of one run. */
 export async function storedRun(id: string): Promise<StoredFiles> {
   const folder = await runFolder(id);
-  const [settings, events, edits, seeds, test, task, config] = await Promise.all(
-    ["settings.txt", "events.jsonl", "edits.json", "seeds.jsonl", "test.jsonl", "task.json", "adapter_config.json"].map((name) => textOf(folder, name)),
+  const [settings, events, edits, seeds, test, task, config, ledger, answers] = await Promise.all(
+    ["settings.txt", "events.jsonl", "edits.json", "seeds.jsonl", "test.jsonl", "task.json", "adapter_config.json", "ledger.json", "answers.json"].map((name) => textOf(folder, name)),
   );
   const weights = await fileOf(folder, "adapter_model.safetensors");
   return {
     settings: settings ?? "",
     events: events ?? "",
     edits: edits ?? null,
+    ledger: ledger ?? null,
+    answers: answers ?? null,
     seeds: seeds ?? "",
     test: test ?? null,
     task: task ?? "",

@@ -1,15 +1,34 @@
 /** The worker: owns the engine, so that the page never waits. It answers the requests of `protocol.ts`, and nothing else. */
-import type { CallName, Calls, Message, Request } from "../protocol";
+import { BUNDLED_MODEL } from "../models/bundled";
+import type { CallName, Calls, ChosenModel, Message, Request } from "../protocol";
 import { openEngine } from "./device";
+import { installDoor } from "./door";
 import { CodedError, toFailure } from "./failure";
+import { watchDevices } from "./lost";
 import { fetchModel } from "./model";
+import { Models } from "./models/models";
 import { RunStore } from "./run-store";
 import { begunWith, forgetRuns, keepEdits, keptRuns, storedRun } from "./stored-runs";
 
 let engine: SeedbedEngine | null = null;
 let base = "";
 let loadedModel: string | null = null;
+/** Memory that the engine had taken when its model was loaded. */
+let heap = 0;
 let running: AbortController | null = null;
+/** Ends the run that is under way, whatever the engine does. */
+let giveUp: ((failure: CodedError) => void) | null = null;
+let asking: AbortController | null = null;
+
+/** How long a run may take to notice by itself that its device is lost, and to hand over what it has. */
+const LOST_PATIENCE_MS = 3_000;
+
+const models = new Models({
+  asked: (url) => post({ type: "asked", url }),
+  progress: (done, total) => post({ type: "keeping", done, total }),
+  notice: say,
+  describe: (files) => theEngine().describe_model(files),
+});
 
 type Handlers = { [K in CallName]: (input: Calls[K]["input"]) => Promise<Calls[K]["output"]> };
 
@@ -30,24 +49,59 @@ const handlers: Handlers = {
     return theEngine().check_task(files.task, files.seeds, files.test);
   },
 
-  async run({ folder, settings, files, options, model }) {
+  async run({ folder, settings, files, options, model, dtype }) {
     return alone(async (signal) => {
-      await loadModel(model, signal);
-      return runAndKeep(await RunStore.create(folder, settings, files, { options, model }, say), files, options, signal);
+      await loadModel({ model, dtype }, signal);
+      const begun = { options, model, dtype };
+      return runAndKeep(await RunStore.create(folder, settings, files, begun, say), files, options, signal);
     });
   },
 
   async resume({ run }) {
     return alone(async (signal) => {
-      const { options, model } = await begunWith(run);
+      const { options, model, dtype } = await begunWith(run);
       const { task, seeds, test } = await storedRun(run);
-      await loadModel(model, signal);
+      await loadModel({ model, dtype }, signal);
       return runAndKeep(await RunStore.reopen(run, say), { task, seeds, ...(test === null ? {} : { test }) }, options, signal);
     });
   },
 
   async stop() {
     running?.abort();
+    return null;
+  },
+
+  async drawBrief({ files, options }) {
+    return theEngine().draw_brief(files.task, files.seeds, files.test, options);
+  },
+
+  async askTeacher({ files, options }) {
+    if (running !== null || asking !== null) {
+      throw new CodedError("busy", "A run or a question is under way; stop it first.");
+    }
+    asking = new AbortController();
+    try {
+      return await theEngine().ask_teacher(files.task, files.seeds, files.test, options, asking.signal);
+    } finally {
+      asking = null;
+    }
+  },
+
+  async stopAsking() {
+    asking?.abort();
+    return null;
+  },
+
+  async checkPrinciples({ files, text, options }) {
+    return theEngine().check_principles(files.task, files.seeds, files.test, text ?? undefined, options);
+  },
+
+  async ledger() {
+    return theEngine().ledger() ?? null;
+  },
+
+  async setLedger({ ledger }) {
+    theEngine().set_ledger(ledger);
     return null;
   },
 
@@ -77,6 +131,33 @@ const handlers: Handlers = {
   async forget({ run }) {
     return forgetRuns(run);
   },
+
+  shelf: () => models.shelf(),
+
+  async planOfFiles({ files }) {
+    return models.ofFiles(files);
+  },
+
+  lookUp: ({ repository, file }) => models.lookUp(repository, file),
+
+  keepModel: ({ plan }) => models.keep(plan),
+
+  async stopKeeping() {
+    models.stop();
+    return null;
+  },
+
+  async forgetModel({ model }) {
+    await models.forget(model);
+    return models.shelf();
+  },
+
+  async say({ text, limit, model, dtype }) {
+    await loadModel({ model, dtype }, new AbortController().signal);
+    const begin = performance.now();
+    const said = await theEngine().say(text, limit);
+    return { ...said, seconds: (performance.now() - begin) / 1000, heap };
+  },
 };
 
 /** One run at a time; Stop reaches it by the signal. */
@@ -100,16 +181,27 @@ function theEngine(): SeedbedEngine {
   return engine;
 }
 
-async function loadModel(name: string, signal: AbortSignal): Promise<void> {
-  if (loadedModel === name) {
+async function loadModel({ model, dtype }: ChosenModel, signal: AbortSignal): Promise<void> {
+  const wanted = `${model} ${dtype}`;
+  if (loadedModel === wanted) {
     return;
   }
-  const files = await fetchModel(base, name, (part, done, total) => post({ type: "loading", part, done, total }));
+  const loading = (part: string, done: number, total: number | null) => post({ type: "loading", part, done, total });
+  const downloaded = (url: string, bytes: number) => post({ type: "downloaded", url, bytes });
+  const { name, files } = model === BUNDLED_MODEL ? { name: model, files: await fetchModel(base, model, loading, downloaded) } : await models.open(model);
   if (signal.aborted) {
     throw new CodedError("cancelled", "Stopped before the run began.");
   }
-  await theEngine().load_model(name, files.config, files.tokenizer, files.weights);
-  loadedModel = name;
+  // From here on the engine has no model until it has this one.
+  loadedModel = null;
+  const info = await theEngine().open_model(name, files, dtype).catch((thrown: unknown) => {
+    throw thrown instanceof WebAssembly.RuntimeError ? new CodedError("memory", `There was not memory enough for ${name} as ${dtype}; choose fewer bits under Model, or a smaller model.`) : thrown;
+  });
+  loadedModel = wanted;
+  heap = info.heap;
+  if (info.unknown_frame) {
+    post({ type: "notice", code: "model", message: `The chat template of ${name} is not one that the page knows, so turns are put in a plain frame; the model may answer worse than it can.` });
+  }
 }
 
 function say(message: string): void {
@@ -122,8 +214,9 @@ async function runAndKeep(
   options: Calls["run"]["input"]["options"],
   signal: AbortSignal,
 ): Promise<Calls["run"]["output"]> {
+  const given = new Promise<never>((_, reject) => (giveUp = reject));
   try {
-    const report = await theEngine().run(
+    const run = theEngine().run(
       files.task,
       files.seeds,
       files.test,
@@ -137,6 +230,7 @@ async function runAndKeep(
       signal,
       store.forEngine(),
     );
+    const report = await Promise.race([run, given]);
     await store.save("report.json", JSON.stringify(report));
     await store.tidy();
     return report;
@@ -146,6 +240,7 @@ async function runAndKeep(
     }
     throw thrown;
   } finally {
+    giveUp = null;
     await keepResults(store);
     store.close();
   }
@@ -155,11 +250,29 @@ async function runAndKeep(
 async function keepResults(store: RunStore): Promise<void> {
   try {
     await store.save("instances.jsonl", theEngine().instances());
+    const [ledger, answers] = [theEngine().ledger(), theEngine().answers()];
+    if (ledger !== undefined) {
+      await store.save("ledger.json", ledger);
+    }
+    if (answers !== undefined) {
+      await store.save("answers.json", answers);
+    }
     await store.save("adapter_config.json", await theEngine().adapter_config());
     await store.save("adapter_model.safetensors", await theEngine().adapter_weights());
   } catch {
     // Nothing was trained before the run ended.
   }
+}
+
+/** Without its device the engine is of no more use; the page starts another. */
+function lost(reason: string): void {
+  const message = `The graphics device was lost (${reason}).`;
+  if (running === null) {
+    post({ type: "lost", message });
+    return;
+  }
+  const end = () => giveUp?.(new CodedError("device", `${message} What was made so far is kept; press Play to start again, or choose the CPU.`));
+  setTimeout(end, LOST_PATIENCE_MS);
 }
 
 function post(message: Message): void {
@@ -176,4 +289,6 @@ async function answer(request: Request): Promise<void> {
   }
 }
 
+watchDevices(lost);
+installDoor();
 self.addEventListener("message", (message: MessageEvent<Request>) => void answer(message.data));

@@ -1,9 +1,12 @@
 //! `cargo xtask bench`: how fast the engine is at the desk and in a browser, and how fast others are at the same work.
-//! Every pass is kept in one dated file; `benches/README.md` says how to read it.
+//! Every pass is kept in one dated file, as soon as it is there; `benches/README.md` says how to read it.
 
+mod aims;
+mod kept;
 mod models;
 mod pages;
 mod peers;
+mod plan;
 mod report;
 
 use std::path::PathBuf;
@@ -22,11 +25,9 @@ use crate::process;
 use crate::setup;
 use crate::step::{long_step, say};
 use crate::wasm;
+use kept::Kept;
 use models::Bench;
 use pages::Pages;
-
-/// What every run measures, unless told otherwise. The engine knows their meaning (`src/bench.rs`).
-const MEASURES: &str = "load,prefill,decode-1,decode-8,decode-64,instances,sft-step,dpo-step";
 
 /// The command, as its file is called.
 const PROGRAM: &str = if cfg!(windows) {
@@ -52,6 +53,9 @@ impl Device {
             Self::Gpu => "gpu",
         }
     }
+
+    /// All, the processor first: where time is short, its figures are what most visitors get.
+    const ALL: [Self; 2] = [Self::Cpu, Self::Gpu];
 
     /// As the page of the engine calls it.
     fn in_the_tab(self) -> &'static str {
@@ -92,11 +96,11 @@ pub struct Options {
         default_value = "tiny-llama-1m,llama-11m,smollm2-135m"
     )]
     models: Vec<String>,
-    /// What to time
-    #[arg(long, value_delimiter = ',', default_value = MEASURES)]
+    /// What to time; by default what a model of that size can do in the time there is
+    #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// Where to compute
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "cpu")]
+    /// Where to compute; both unless told otherwise
+    #[arg(long, value_enum, value_delimiter = ',')]
     device: Vec<Device>,
     /// Passes that count
     #[arg(long, default_value_t = 5)]
@@ -105,12 +109,24 @@ pub struct Options {
     #[arg(long, default_value_t = 1)]
     warmup: usize,
     /// Seconds after which a measure begins no further pass
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 12)]
     budget: u64,
-    /// Seconds a page may take for all its measures of one model
-    #[arg(long, value_name = "SECONDS", default_value_t = 1800)]
+    /// Seconds a page may take for all its measures of one model; what it has by then is kept
+    #[arg(long, value_name = "SECONDS", default_value_t = 150)]
     timeout: u64,
-    /// More flags for the browser, such as --use-webgpu-adapter=swiftshader
+    /// Minutes the measuring may take; what is left then is said, and `--resume` goes on with it
+    #[arg(long, value_name = "MINUTES", default_value_t = 22)]
+    within: u64,
+    /// Go on with today's report: what it has is not measured again
+    #[arg(long)]
+    resume: bool,
+    /// Measure the wasm modules and pages as they were built last
+    #[arg(long)]
+    built: bool,
+    /// Measure nothing; write docs/performance.md from the newest report
+    #[arg(long)]
+    table: bool,
+    /// More flags for the browser; where there is no graphics card WebGPU is played by the processor already
     #[arg(long, default_value = "", allow_hyphen_values = true)]
     chrome_flags: String,
     /// Name of this machine in the report's file name
@@ -121,40 +137,92 @@ pub struct Options {
     out: PathBuf,
 }
 
-/// Measures what was asked for, prints the tables and writes the report.
+impl Options {
+    fn devices(&self) -> &[Device] {
+        match self.device.is_empty() {
+            true => &Device::ALL,
+            false => &self.device,
+        }
+    }
+
+    /// What is timed of a model.
+    fn measures(&self, model: &str, device: Device, place: plan::Place) -> Vec<String> {
+        match self.only.is_empty() {
+            true => plan::measures(model, device, place),
+            false => self.only.clone(),
+        }
+    }
+}
+
+/// Measures what was asked for, prints the tables and writes the report and `docs/performance.md`.
 pub fn run(paths: &Paths, options: &Options) -> Result<()> {
+    let folder = paths.root.join(&options.out);
+    if options.table {
+        return table(paths, &kept::newest(&folder)?);
+    }
     let (native, in_browser) = match (options.native, options.browser, options.peers) {
         // Nothing asked for: all of ours.
         (false, false, false) => (true, true),
         (native, browser, _) => (native, browser),
     };
-    let load = load_average();
     let bench = Bench::new(&target_folder(paths)?)?;
     for model in &options.models {
         bench.provide(paths, model)?;
     }
-    let mut runs = Vec::new();
+    let mut kept = Kept::open(paths, options, head(paths, options))?;
     if native {
-        at_the_desk(paths, options, &bench, &mut runs)?;
+        at_the_desk(paths, options, &bench, &mut kept)?;
     }
     if in_browser || options.peers {
         node::set_up(paths)?;
         let chrome = browser::set_up()?.chrome;
-        let pages = Pages::serve(&bench, chrome, options)?;
-        if in_browser {
+        if in_browser && !options.built {
             setup::wasm_target()?;
             wasm::build(paths, &wasm::Options { optimise: false })?;
             pages::build(paths, &bench, pages::Kind::Seedbed)?;
-            in_the_tab(paths, options, &pages, &mut runs)?;
         }
         if options.peers {
             peers::install(paths)?;
-            pages::build(paths, &bench, pages::Kind::Peers)?;
-            peers::run(paths, options, &bench, &pages, &mut runs)?;
+            if !options.built {
+                pages::build(paths, &bench, pages::Kind::Peers)?;
+            }
+        }
+        let pages = Pages::serve(&bench, chrome, options)?;
+        // The time begins when all is built. One model after the other, so that ours and theirs are measured in the
+        // same minutes.
+        for device in options.devices() {
+            for model in &options.models {
+                if in_browser {
+                    in_the_tab(paths, options, &pages, (model.as_str(), *device), &mut kept)?;
+                }
+                if options.peers {
+                    let of = (model.as_str(), *device);
+                    peers::run(paths, options, &bench, &pages, of, &mut kept)?;
+                }
+            }
+        }
+        if options.peers {
+            peers::say_what_is_missing(options, &bench);
         }
     }
-    let (text, report) = report::write(json!({
-        "format": "seedbed-bench/1",
+    let (text, report) = report::write(kept.report().clone());
+    print(&text);
+    say(&format!("every pass is in {}", kept.file().display()));
+    table(paths, &report)
+}
+
+/// Writes the page of figures and aims.
+fn table(paths: &Paths, report: &Value) -> Result<()> {
+    let file = paths.root.join("docs/performance.md");
+    files::write(&file, aims::page(report).as_bytes())?;
+    say(&format!("the table is in {}", file.display()));
+    Ok(())
+}
+
+/// What a report begins with.
+fn head(paths: &Paths, options: &Options) -> Value {
+    json!({
+        "format": "seedbed-bench/2",
         "date": said(std::process::Command::new("date").args(["-u", "+%Y-%m-%dT%H:%MZ"])),
         "commit": said(
             std::process::Command::new("git")
@@ -162,23 +230,15 @@ pub fn run(paths: &Paths, options: &Options) -> Result<()> {
                 .args(["rev-parse", "--short", "HEAD"]),
         ),
         "machine": evaluate::machine(),
-        "load_before": load,
+        "load_before": load_average(),
         "protocol": {
             "warmup": options.warmup,
             "samples": options.samples,
             "budget_s": options.budget,
             "chrome_flags": options.chrome_flags,
         },
-        "runs": runs,
-    }));
-    let file = paths.root.join(&options.out).join(name(&report, options));
-    files::write(
-        &file,
-        format!("{}\n", serde_json::to_string_pretty(&report)?).as_bytes(),
-    )?;
-    print(&text);
-    say(&format!("every pass is in {}", file.display()));
-    Ok(())
+        "runs": [],
+    })
 }
 
 #[expect(clippy::print_stdout, reason = "the tables are the result")]
@@ -197,54 +257,42 @@ fn load_average() -> Option<f64> {
     text.split_whitespace().next()?.parse().ok()
 }
 
-/// `2026-11-20-linux-2-cores.json`
-fn name(report: &Value, options: &Options) -> String {
-    let date = report["date"].as_str().unwrap_or_default();
-    let day = date.split('T').next().unwrap_or_default();
-    let machine = &report["machine"];
-    let place = options.place.clone().unwrap_or_else(|| {
-        format!(
-            "{}-{}-cores",
-            machine["system"].as_str().unwrap_or("somewhere"),
-            machine["cores"]
-        )
-    });
-    format!("{day}-{place}.json")
-}
-
 /// One process for each measure: what one leaves in memory, or breaks, is not the next one's.
-fn at_the_desk(
-    paths: &Paths,
-    options: &Options,
-    bench: &Bench,
-    runs: &mut Vec<Value>,
-) -> Result<()> {
-    long_step("building the command", || {
-        process::run(cargo(paths).args([
-            "build",
-            "--release",
-            "--package",
-            "seedbed",
-            "--bin",
-            "seedbed",
-        ]))
-    })?;
+fn at_the_desk(paths: &Paths, options: &Options, bench: &Bench, kept: &mut Kept) -> Result<()> {
     // A copy: what is measured stays the same, whatever is built meanwhile.
-    let built = target_folder(paths)?.join("release").join(PROGRAM);
     let command = bench.root.join(PROGRAM);
-    files::copy(&built, &command)?;
-    for model in &options.models {
-        for device in &options.device {
+    if !options.built {
+        long_step("building the command", || {
+            process::run(cargo(paths).args([
+                "build",
+                "--release",
+                "--package",
+                "seedbed",
+                "--bin",
+                "seedbed",
+            ]))
+        })?;
+        let built = target_folder(paths)?.join("release").join(PROGRAM);
+        files::copy(&built, &command)?;
+    }
+    for device in options.devices() {
+        for model in &options.models {
+            let measures = options.measures(model, *device, plan::Place::Native);
             let device = device.at_the_desk();
-            let mut run =
-                json!({"system": "seedbed", "where": "native", "model": model, "measures": {}});
-            for measure in &options.only {
+            let mut run = json!({
+                "system": "seedbed", "where": "native", "model": model, "device": device, "measures": {},
+            });
+            if measures.is_empty() || kept.has(&run) {
+                continue;
+            }
+            for measure in &measures {
                 let outcome = long_step(&format!("{model}, {device}, {measure}"), || {
                     let text = process::read(
                         std::process::Command::new(&command)
                             .args(["bench", "--json", "--device", device, "--only", measure])
                             .arg("--model")
                             .arg(bench.model(model))
+                            .args(["--dtype", plan::dtype(measure)])
                             .args(["--samples", &options.samples.to_string()])
                             .args(["--warmup", &options.warmup.to_string()])
                             .args(["--budget", &options.budget.to_string()]),
@@ -255,17 +303,16 @@ fn at_the_desk(
                 match outcome {
                     Ok(mut said) => {
                         run["measures"][measure] = said["measures"][measure].take();
-                        for key in ["device", "device_name", "parameters"] {
+                        for key in ["device_name", "parameters"] {
                             run[key] = said[key].take();
                         }
                     }
                     Err(error) => {
-                        run["device"] = json!(device);
                         run["measures"][measure] = json!({"error": format!("{error:#}")});
                     }
                 }
             }
-            runs.push(run);
+            kept.add(run)?;
         }
     }
     Ok(())
@@ -275,23 +322,18 @@ fn in_the_tab(
     paths: &Paths,
     options: &Options,
     pages: &Pages,
-    runs: &mut Vec<Value>,
+    (model, device): (&str, Device),
+    kept: &mut Kept,
 ) -> Result<()> {
-    for model in &options.models {
-        for device in &options.device {
-            let job = pages.job(
-                model,
-                &format!("/models/{model}"),
-                device.in_the_tab(),
-                options,
-            );
-            let mut run = pages.run(paths, "seedbed/index.html", &job)?;
-            run["system"] = json!("seedbed");
-            run["where"] = json!("browser");
-            runs.push(run);
-        }
+    let measures = options.measures(model, device, plan::Place::Browser);
+    let name = device.in_the_tab();
+    let mut run = json!({"system": "seedbed", "where": "browser", "model": model, "device": name});
+    if measures.is_empty() || kept.has(&run) {
+        return Ok(());
     }
-    Ok(())
+    let job = pages.job(model, &format!("/models/{model}"), name, &measures, options);
+    pages.run_into(&mut run, paths, "seedbed/index.html", &job)?;
+    kept.add(run)
 }
 
 /// The name of a model that is asked for but not known.

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use super::Options;
 use super::models::Bench;
+use super::{Options, plan};
 use crate::node;
 use crate::paths::Paths;
 use crate::process;
@@ -43,27 +44,41 @@ pub struct Pages {
     server: serve::Server,
     chrome: PathBuf,
     flags: String,
-    timeout: u64,
+    timeout: Duration,
+    /// When the measuring is to be over.
+    end: Instant,
 }
 
 impl Pages {
     /// Serves the folder of the benches on this machine.
     pub fn serve(bench: &Bench, chrome: PathBuf, options: &Options) -> Result<Self> {
+        let mut flags = options.chrome_flags.clone();
+        if !plan::has_graphics_card() && !flags.contains("--use-webgpu-adapter") {
+            flags.push_str(" --use-webgpu-adapter=swiftshader");
+        }
         Ok(Self {
             server: serve::start(serve::bind(0)?, &bench.root)?,
             chrome,
-            flags: options.chrome_flags.clone(),
-            timeout: options.timeout,
+            flags,
+            timeout: Duration::from_secs(options.timeout),
+            end: Instant::now() + Duration::from_secs(60 * options.within),
         })
     }
 
     /// What a page is asked to do; `www/bench/src/job.ts` has the meaning of each key.
-    pub fn job(&self, model: &str, base: &str, device: &str, options: &Options) -> Value {
+    pub fn job(
+        &self,
+        model: &str,
+        base: &str,
+        device: &str,
+        measures: &[String],
+        options: &Options,
+    ) -> Value {
         json!({
             "model": model,
             "base": base,
             "device": device,
-            "measures": options.only,
+            "measures": measures,
             "warmup": options.warmup,
             "samples": options.samples,
             "budget_ms": options.budget * 1000,
@@ -71,8 +86,16 @@ impl Pages {
         })
     }
 
-    /// Runs a page's job in a browser of its own. A page that fails says so in its outcome.
-    pub fn run(&self, paths: &Paths, page: &str, job: &Value) -> Result<Value> {
+    /// Runs a page's job in a browser of its own and puts what came of it into `run`. A page that fails says so in its
+    /// outcome; where the time is up, the outcome says that.
+    pub fn run_into(&self, run: &mut Value, paths: &Paths, page: &str, job: &Value) -> Result<()> {
+        /// A browser is not worth starting for less.
+        const LEAST: Duration = Duration::from_secs(15);
+        let left = self.end.saturating_duration_since(Instant::now());
+        if left < LEAST {
+            run["error"] = json!("not measured: the time was up; go on with --resume");
+            return Ok(());
+        }
         let word = |key: &str| job[key].as_str().unwrap_or_default().to_owned();
         let what = format!(
             "{page}: {} on {} {}",
@@ -80,7 +103,7 @@ impl Pages {
             word("device"),
             word("variant")
         );
-        long_step(what.trim_end(), || {
+        let outcome = long_step(what.trim_end(), || {
             let text = process::read(
                 Command::new("node")
                     .current_dir(&paths.www)
@@ -89,17 +112,19 @@ impl Pages {
                     .arg(job.to_string())
                     .env("CHROME", &self.chrome)
                     .env("CHROME_FLAGS", &self.flags)
-                    .env("TIMEOUT_S", self.timeout.to_string()),
+                    .env("TIMEOUT_S", self.timeout.min(left).as_secs().to_string()),
             )?;
-            let mut outcome: Value =
-                serde_json::from_str(&text).context("www/bench/drive.mjs wrote no JSON")?;
-            // What the page could not say itself, because it never came so far.
-            for key in ["model", "device"] {
-                if outcome[key].is_null() {
-                    outcome[key] = job[key].clone();
-                }
+            serde_json::from_str::<Value>(&text).context("www/bench/drive.mjs wrote no JSON")
+        })?;
+        // What tells the run from others stays as it was asked for.
+        for (key, value) in outcome.as_object().into_iter().flatten() {
+            if run[key].is_null() {
+                run[key] = value.clone();
             }
-            Ok(outcome)
-        })
+        }
+        if run["device"] != outcome["device"] {
+            run["opened"] = outcome["device"].clone();
+        }
+        Ok(())
     }
 }

@@ -1,14 +1,15 @@
 //! The systems a user could take instead: which of them can be measured on which model, and doing it.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::kept::Kept;
 use super::models::Bench;
 use super::pages::Pages;
-use super::{Device, Options};
+use super::{Device, Options, plan};
 use crate::files;
 use crate::node;
 use crate::paths::Paths;
@@ -29,7 +30,7 @@ struct Peer {
     threads: bool,
 }
 
-const PEERS: [Peer; 11] = [
+const PEERS: [Peer; 12] = [
     onnx(Device::Cpu, "fp32", "onnx/model.onnx"),
     onnx(Device::Cpu, "int8", "onnx/model_int8.onnx"),
     onnx(Device::Gpu, "fp32", "onnx/model.onnx"),
@@ -37,11 +38,12 @@ const PEERS: [Peer; 11] = [
     gguf(Device::Cpu, "f16", "gguf/model-f16.gguf", false),
     gguf(Device::Cpu, "q8_0", "gguf/model-q8_0.gguf", false),
     gguf(Device::Cpu, "q8_0", "gguf/model-q8_0.gguf", true),
-    // Needs a GPU with shader-f16; without one it silently stays on the processor.
+    // Needs a GPU with shader-f16.
     gguf(Device::Gpu, "q4_0", "gguf/model-q4_0.gguf", false),
     trainer("jax-js", "jaxjs", Device::Cpu),
     trainer("jax-js", "jaxjs", Device::Gpu),
     trainer("TensorFlow.js", "tfjs", Device::Cpu),
+    trainer("TensorFlow.js", "tfjs", Device::Gpu),
 ];
 
 const fn onnx(device: Device, variant: &'static str, file: &'static str) -> Peer {
@@ -78,6 +80,17 @@ const fn trainer(system: &'static str, page: &'static str, device: Device) -> Pe
 }
 
 impl Peer {
+    /// Whether it is worth its time on a model: of the larger ones only the format that is fastest.
+    fn suits(&self, model: &str) -> bool {
+        match self.variant {
+            // Without a graphics card it stays on the processor, and would be measured under a wrong name.
+            Some("q4_0") => plan::has_graphics_card(),
+            Some("f16") => model == "tiny-llama-1m",
+            Some("fp32") => model != "smollm2-135m" || self.device == Device::Gpu,
+            _ => true,
+        }
+    }
+
     /// Whether it can do this at all: the ones train, the others write.
     fn takes(&self, measure: &str) -> bool {
         let trains = self.file.is_none();
@@ -110,60 +123,95 @@ pub fn install(paths: &Paths) -> Result<()> {
     files::write(&stamp, wanted.as_bytes())
 }
 
-/// Measures every system on every model that it has files of; what is missing is said in one line.
+/// Where a peer's files of a model are: as given, else where they are served.
+fn files_of(options: &Options, bench: &Bench) -> PathBuf {
+    let served = bench.root.join("peer-models");
+    options.peer_models.clone().unwrap_or(served)
+}
+
+/// Measures every system on a model that it has files of.
 pub fn run(
     paths: &Paths,
     options: &Options,
     bench: &Bench,
     pages: &Pages,
-    runs: &mut Vec<Value>,
+    (model, device): (&str, Device),
+    kept: &mut Kept,
 ) -> Result<()> {
     let served = bench.root.join("peer-models");
-    let given = options.peer_models.as_deref().unwrap_or(&served);
+    let given = files_of(options, bench);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut missing = Vec::new();
-    for model in &options.models {
-        for peer in PEERS
-            .iter()
-            .filter(|peer| options.device.contains(&peer.device))
-            .filter(|peer| options.only.iter().any(|measure| peer.takes(measure)))
-        {
-            if peer.threads && cores == 1 && peer.page == "wllama" {
-                continue;
-            }
-            let base = match peer.file {
-                None => format!("/models/{model}"),
-                Some(file) => {
-                    if !given.join(model).join(file).is_file() {
-                        missing.push(format!("{model}/{file}"));
-                        continue;
-                    }
-                    for file in ["config.json", "generation_config.json", file] {
-                        place(
-                            &given.join(model).join(file),
-                            &served.join(model).join(file),
-                        )?;
-                    }
-                    format!("/peer-models/{model}")
-                }
-            };
-            let mut job = pages.job(model, &base, peer.device.of_peers(), options);
-            job["threads"] = json!(if peer.threads { cores } else { 1 });
-            if let Some(variant) = peer.variant {
-                job["variant"] = json!(variant);
-            }
-            let page = format!("peers/peers/{}.html", peer.page);
-            let mut run = pages.run(paths, &page, &job)?;
-            run["system"] = json!(peer.system);
-            run["where"] = json!("browser");
-            run["variant"] = job["variant"].clone();
-            run["threads"] = job["threads"].clone();
-            runs.push(run);
+    let wanted = options.measures(model, device, plan::Place::Browser);
+    for peer in PEERS
+        .iter()
+        .filter(|peer| peer.device == device && peer.suits(model))
+    {
+        let measures: Vec<String> = (wanted.iter())
+            .filter(|measure| peer.takes(measure))
+            .cloned()
+            .collect();
+        // Loading alone is no work.
+        if measures.iter().all(|measure| measure == "load") && options.only.is_empty() {
+            continue;
         }
+        if peer.threads && cores == 1 && peer.page == "wllama" {
+            continue;
+        }
+        let threads = if peer.threads { cores } else { 1 };
+        let name = device.of_peers();
+        let mut run = json!({
+            "system": peer.system, "where": "browser", "model": model, "device": name, "threads": threads,
+        });
+        if let Some(variant) = peer.variant {
+            run["variant"] = json!(variant);
+        }
+        if kept.has(&run) {
+            continue;
+        }
+        let base = match peer.file {
+            None => format!("/models/{model}"),
+            Some(file) => {
+                if !given.join(model).join(file).is_file() {
+                    continue;
+                }
+                for file in ["config.json", "generation_config.json", file] {
+                    place(
+                        &given.join(model).join(file),
+                        &served.join(model).join(file),
+                    )?;
+                }
+                format!("/peer-models/{model}")
+            }
+        };
+        let mut job = pages.job(model, &base, name, &measures, options);
+        job["threads"] = run["threads"].clone();
+        job["variant"] = run["variant"].clone();
+        let page = format!("peers/peers/{}.html", peer.page);
+        pages.run_into(&mut run, paths, &page, &job)?;
+        kept.add(run)?;
     }
+    Ok(())
+}
+
+/// Says in one line which models were not made for the peers that read their own formats.
+pub fn say_what_is_missing(options: &Options, bench: &Bench) {
+    let given = files_of(options, bench);
+    let mut missing: Vec<String> = (options.models.iter())
+        .flat_map(|model| {
+            let peers = PEERS.iter().filter(|peer| {
+                options.devices().contains(&peer.device)
+                    && peer.suits(model)
+                    && !options
+                        .measures(model, peer.device, plan::Place::Browser)
+                        .is_empty()
+            });
+            peers.filter_map(move |peer| Some(format!("{model}/{}", peer.file?)))
+        })
+        .filter(|file| !given.join(file).is_file())
+        .collect();
+    missing.sort();
+    missing.dedup();
     if !missing.is_empty() {
-        missing.sort();
-        missing.dedup();
         say(&format!(
             "left out, for {} lacks {}: make them with `python benches/peers/convert.py {}/* --out {}` \
              (benches/peers/README.md)",
@@ -173,7 +221,6 @@ pub fn run(
             given.display(),
         ));
     }
-    Ok(())
 }
 
 /// Puts a file where it is served, without a second copy where that can be; none there is fine.

@@ -7,37 +7,17 @@ mod json;
 mod python;
 #[cfg(test)]
 mod tests;
-mod time;
-
-use std::ops::Range;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Value};
 use minijinja::{Environment, Error, ErrorKind, context};
 
-use super::{ModelError, Turn};
+use super::frame::{Rendered, Special};
+use super::{ModelError, Turn, time};
 
 /// A template, read and ready.
 pub(super) struct Template {
     environment: Environment<'static>,
-}
-
-/// What a template wrote.
-#[derive(Debug, PartialEq)]
-pub(super) struct Rendered {
-    /// The conversation as the model reads it.
-    pub text: String,
-    /// The bytes of `text` that the model itself writes, where the template marks them (`generation` blocks).
-    pub generated: Vec<Range<usize>>,
-}
-
-/// What a template may ask for beside the turns: the marker texts, and how to answer.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Special {
-    pub bos: Option<String>,
-    pub eos: Option<String>,
-    /// Whether a model that can think aloud before it answers shall (Qwen3); as the template has it when `None`.
-    pub thinking: Option<bool>,
 }
 
 const NAME: &str = "chat";

@@ -3,6 +3,7 @@
 
 use serde_json::Value as Json;
 
+use super::super::known;
 use super::*;
 use crate::model::Role;
 
@@ -86,6 +87,44 @@ fn the_families_templates_write_what_transformers_writes() {
             assert_eq!(serde_json::json!(generated), case["generated"], "{name}");
         }
     }
+}
+
+#[test]
+fn what_a_browser_build_writes_is_what_transformers_writes() {
+    let expected: Json = serde_json::from_str(EXPECTED).unwrap();
+    let special = Special {
+        bos: expected["special"]["bos_token"].as_str().map(str::to_owned),
+        ..Special::default()
+    };
+    // The variants for training mark what the model writes; they come with no model.
+    for (name, source) in &TEMPLATES[..5] {
+        let source = source.replace("strftime_now(\"%d %b %Y\")", "\"26 Jul 2024\"");
+        let known = known::Template::new(&source).unwrap();
+        for case in expected["templates"][*name].as_array().unwrap() {
+            let (turns, open) = (turns(&case["turns"]), case["open"].as_bool().unwrap());
+            let rendered = known.render(&turns, open, &special).unwrap();
+            assert_eq!(rendered.text, case["text"].as_str().unwrap(), "{name}");
+            // Models that can think aloud are asked not to, in the same words.
+            let quiet = Special {
+                thinking: Some(false),
+                ..special.clone()
+            };
+            let whole = Template::new(&source).unwrap();
+            assert_eq!(
+                known.render(&turns, open, &quiet).unwrap().text,
+                whole.render(&turns, open, &quiet).unwrap().text,
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_browser_build_refuses_what_gemmas_template_refuses_and_templates_it_does_not_know() {
+    let gemma = known::Template::new(TEMPLATES[3].1).unwrap();
+    let twice = [turn(Role::User, "a"), turn(Role::User, "b")];
+    assert!(gemma.render(&twice, true, &Special::default()).is_err());
+    assert!(known::Template::new("{{ '[INST]' + messages[0].content }}").is_err());
 }
 
 #[test]

@@ -14,6 +14,9 @@ pub enum GgufError {
     /// The file ends inside something.
     #[error("it ends inside {0}; download it again, it is cut short")]
     Truncated(String),
+    /// The description reaches beyond the part of the file that is read for it.
+    #[error("its description is longer than 64 MB, which no model's is; download it again")]
+    Head,
     /// A count of entries that the rest of the file could not hold.
     #[error("it claims {count} {what}, more than fit into it; download it again")]
     Count {

@@ -16,7 +16,8 @@ use names::{Change, Rows};
 use value::Reader;
 pub use value::{Array, Value};
 
-use super::{Kind, Stored, Weights};
+use super::{Data, Kind, Part, Stored, Weights};
+use crate::model::{ModelError, ModelFile};
 
 /// A GGUF file: what it says of itself and where its tensors lie.
 #[derive(Debug)]
@@ -32,12 +33,15 @@ struct Tensor<'a> {
     kind: Kind,
     /// Outermost dimension first, as on the hub; the file has them the other way round.
     shape: Vec<usize>,
-    bytes: &'a [u8],
+    bytes: Part<'a>,
 }
 
 /// Bytes of the shortest metadata entry (empty key, type, one byte) and of the shortest tensor description.
 const LEAST_ENTRY: usize = 8 + 4 + 1;
 const LEAST_TENSOR: usize = 8 + 4 + 8 + 4 + 8;
+/// How much of a file is read for its description at first, and at most: vocabularies take a few megabytes.
+const FIRST_HEAD: u64 = 8 << 20;
+const LONGEST_HEAD: u64 = 64 << 20;
 
 impl<'a> Gguf<'a> {
     /// Whether these are the first bytes of a GGUF file.
@@ -51,10 +55,43 @@ impl<'a> Gguf<'a> {
     ///
     /// [`GgufError`], one variant for each way in which a file can be malformed.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, GgufError> {
-        if !Self::is(bytes) {
+        Self::parse_part(bytes, Data::Held(bytes))
+    }
+
+    /// The beginning of a file, as much as describes it.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Missing`] when it cannot be read; what is wrong with it is for [`Gguf::parse_head`] to say.
+    pub fn head(file: &dyn ModelFile) -> Result<Vec<u8>, ModelError> {
+        let mut length = FIRST_HEAD;
+        loop {
+            length = length.min(file.size());
+            let head = Data::Filed(file).read(0, length as usize)?.into_owned();
+            let short = matches!(Gguf::parse_head(&head, file), Err(GgufError::Head));
+            if !short || length >= LONGEST_HEAD {
+                return Ok(head);
+            }
+            length *= 2;
+        }
+    }
+
+    /// As [`Gguf::parse`], of a file of which only the beginning is in memory ([`Gguf::head`]); its tensors are read
+    /// when they are asked for.
+    ///
+    /// # Errors
+    ///
+    /// As [`Gguf::parse`].
+    pub fn parse_head(head: &'a [u8], file: &'a dyn ModelFile) -> Result<Self, GgufError> {
+        Self::parse_part(head, Data::Filed(file))
+    }
+
+    fn parse_part(head: &'a [u8], data: Data<'a>) -> Result<Self, GgufError> {
+        if !Self::is(head) {
             return Err(GgufError::Magic);
         }
-        let mut reader = Reader::new(bytes);
+        let size = usize::try_from(data.size()).unwrap_or(usize::MAX);
+        let mut reader = Reader::of(head, size);
         reader.take(4, "the header")?;
         let version = reader.u32("the header")?;
         if !matches!(version, 2 | 3) {
@@ -97,13 +134,18 @@ impl<'a> Gguf<'a> {
         for _ in 0..tensors {
             places.push(describe(&mut reader, alignment)?);
         }
-        let start = reader.at().next_multiple_of(alignment as usize);
-        file.place(places, bytes.get(start..).unwrap_or(&[]))?;
+        let start = (reader.at() as u64).next_multiple_of(alignment);
+        file.place(places, start, data)?;
         Ok(file)
     }
 
-    /// Gives each description its bytes, and refuses two tensors that share some.
-    fn place(&mut self, mut places: Vec<Place<'a>>, data: &'a [u8]) -> Result<(), GgufError> {
+    /// Gives each description its bytes, which are counted from `start`, and refuses two tensors that share some.
+    fn place(
+        &mut self,
+        mut places: Vec<Place<'a>>,
+        start: u64,
+        data: Data<'a>,
+    ) -> Result<(), GgufError> {
         let mut names = HashSet::with_capacity(places.len());
         places.sort_by_key(|place| place.offset);
         let mut end = 0;
@@ -112,9 +154,12 @@ impl<'a> Gguf<'a> {
             if !names.insert(name) {
                 return Err(GgufError::TensorTwice(name.into()));
             }
-            let bytes = usize::try_from(place.offset)
-                .ok()
-                .and_then(|offset| data.get(offset..offset.checked_add(place.length)?))
+            let offset = start
+                .checked_add(place.offset)
+                .filter(|offset| {
+                    let past = offset.checked_add(place.length as u64);
+                    past.is_some_and(|past| past <= data.size())
+                })
                 .ok_or_else(|| GgufError::Range(name.into()))?;
             if place.offset < end {
                 let before = self.tensors.last().map_or("", |tensor| tensor.name);
@@ -125,7 +170,11 @@ impl<'a> Gguf<'a> {
                 name,
                 kind: place.kind,
                 shape: place.shape,
-                bytes,
+                bytes: Part {
+                    data,
+                    offset,
+                    length: place.length,
+                },
             });
         }
         Ok(())
@@ -219,12 +268,16 @@ impl<'a> Gguf<'a> {
             .ok_or_else(|| GgufError::KeyMissing("general.architecture".into()))
     }
 
-    /// The numbers of a tensor by llama.cpp's name, widened to f32.
-    pub fn values(&self, name: &str) -> Option<Vec<f32>> {
-        self.tensors
-            .iter()
-            .find(|tensor| tensor.name == name)
-            .map(|tensor| tensor.kind.widen(tensor.bytes))
+    /// The numbers of a tensor by llama.cpp's name, widened to f32; nothing for one that is not there.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Missing`] when the file cannot be read.
+    pub fn values(&self, name: &str) -> Result<Option<Vec<f32>>, ModelError> {
+        let found = self.tensors.iter().find(|tensor| tensor.name == name);
+        found
+            .map(|tensor| Ok(tensor.kind.widen(&tensor.bytes.whole()?)))
+            .transpose()
     }
 
     /// Whether there is a tensor of llama.cpp's name.

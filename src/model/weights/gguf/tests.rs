@@ -3,7 +3,7 @@
 
 use super::super::ModelError;
 use super::*;
-use crate::model::{Config, Vocabulary};
+use crate::model::{Config, HeldFile, Vocabulary};
 
 const TYPES: &[u8] = include_bytes!("../../../../tests/fixtures/gguf/types.gguf");
 const EXPECTED: &[u8] = include_bytes!("../../../../tests/fixtures/gguf/types.safetensors");
@@ -337,6 +337,26 @@ fn a_file_without_a_model_says_which_key_it_lacks() {
         error,
         GgufError::KeyMissing("general.architecture".into()).into()
     );
+}
+
+#[test]
+fn a_description_that_reaches_beyond_what_was_read_asks_for_more_and_a_cut_file_is_cut() {
+    let file = File {
+        entries: vec![entry("general.name", 8, &string(&[b'x'; 4000]))],
+        tensors: Vec::new(),
+        data: 0,
+    };
+    let bytes = file.bytes();
+    let whole = HeldFile {
+        name: "x.gguf",
+        bytes: &bytes,
+    };
+    let of_head = |length: usize| Gguf::parse_head(&bytes[..length], &whole).map(|_| ());
+    assert_eq!(of_head(100), Err(GgufError::Head));
+    assert_eq!(of_head(bytes.len()), Ok(()));
+    assert_eq!(Gguf::head(&whole).unwrap(), bytes);
+    let cut = Gguf::parse(&bytes[..100]).unwrap_err();
+    assert!(matches!(cut, GgufError::StringLength { .. }), "{cut}");
 }
 
 #[test]

@@ -75,15 +75,26 @@ impl<'a> Array<'a> {
     }
 }
 
-/// A cursor over the file's bytes that never reaches beyond them.
+/// A cursor over the file's first bytes that never reaches beyond them.
 pub(super) struct Reader<'a> {
     bytes: &'a [u8],
+    /// Bytes of the whole file.
+    size: usize,
     at: usize,
 }
 
 impl<'a> Reader<'a> {
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+        Self::of(bytes, bytes.len())
+    }
+
+    /// Over the beginning of a file of `size` bytes.
+    pub fn of(bytes: &'a [u8], size: usize) -> Self {
+        Self {
+            bytes,
+            size: size.max(bytes.len()),
+            at: 0,
+        }
     }
 
     /// Bytes read so far.
@@ -91,14 +102,17 @@ impl<'a> Reader<'a> {
         self.at
     }
 
-    /// Bytes still to read.
+    /// Bytes of the file that are still to come.
     pub fn left(&self) -> usize {
-        self.bytes.len() - self.at
+        self.size - self.at
     }
 
     pub fn take(&mut self, count: usize, place: &str) -> Result<&'a [u8], GgufError> {
         if count > self.left() {
             return Err(GgufError::Truncated(place.into()));
+        }
+        if count > self.bytes.len() - self.at {
+            return Err(GgufError::Head);
         }
         let taken = &self.bytes[self.at..self.at + count];
         self.at += count;

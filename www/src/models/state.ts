@@ -1,0 +1,35 @@
+/** What the page knows of models: which there are, which is chosen, what is on its way. */
+import type { ChosenModel } from "../protocol";
+import { BUNDLED_MODEL } from "./bundled";
+import type { Asked, Dtype, ModelPlan, Said, Shelf, StoredModel } from "./types";
+
+export interface ModelsState {
+  shelf: Shelf | null;
+  /** The id of a kept model, or the bundled one's name. */
+  chosen: string;
+  dtype: Dtype;
+  /** What could be fetched or copied next. */
+  plan: ModelPlan | null;
+  /** The GGUF files of a repository, of which one must be chosen. */
+  choices: { repository: string; files: string[] } | null;
+  /** What is being done now, for people. */
+  busy: string | null;
+  progress: { done: number; total: number } | null;
+  error: string | null;
+  said: Said | null;
+  /** All that has left this tab for a model's sake. */
+  asked: Asked[];
+}
+
+export function emptyModels(): ModelsState {
+  return { shelf: null, chosen: BUNDLED_MODEL, dtype: "f32", plan: null, choices: null, busy: null, progress: null, error: null, said: null, asked: [] };
+}
+
+export function storedModel({ shelf, chosen }: ModelsState): StoredModel | null {
+  return shelf?.stored.find((model) => model.id === chosen) ?? null;
+}
+
+/** What the engine is to load. The bundled model is small enough to be kept as it is. */
+export function chosenModel({ chosen, dtype }: ModelsState): ChosenModel {
+  return chosen === BUNDLED_MODEL ? { model: chosen, dtype: "f32" } : { model: chosen, dtype };
+}
