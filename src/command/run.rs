@@ -303,7 +303,10 @@ impl Run {
     }
 
     fn begin(&self) -> Result<Begun, Error> {
-        let here = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let here = |path: &Path| match path.exists() {
+            true => std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
+            false => path.to_owned(),
+        };
         let task = self.task.as_deref().unwrap_or(Path::new("."));
         Ok(Begun {
             task: here(task),

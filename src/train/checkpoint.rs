@@ -40,7 +40,11 @@ impl Checkpoint {
     ///
     /// [`Error::Device`] when the device does not answer.
     pub async fn to_bytes(&self) -> Result<Vec<u8>, Error> {
-        let values = kernels::read(Tensor::cat(self.tensors.clone(), 0)).await?;
+        // One after the other: burn's own joining would bring every type it knows along.
+        let mut values = Vec::new();
+        for tensor in &self.tensors {
+            values.extend(kernels::read(tensor.clone()).await?);
+        }
         let head = [
             self.tensors.len(),
             self.step,
