@@ -4,6 +4,7 @@
 #[path = "support/endpoint.rs"]
 mod endpoint;
 
+use std::net::TcpListener;
 use std::process::{Command, Output};
 
 use endpoint::{completion, endpoint, scripted};

@@ -66,3 +66,8 @@ async fn packed_rows_train_like_rows_alone() {
 async fn shared_prompts_score_like_prompts_alone() {
     common::shared_prompts_score_like_prompts_alone(&opened().await).await;
 }
+
+#[wasm_bindgen_test]
+async fn a_text_lies_at_the_mean_of_its_own_states_whatever_is_read_beside_it() {
+    common::a_text_lies_at_the_mean_of_its_states(&opened().await).await;
+}

@@ -7,6 +7,11 @@ import { offline } from "./offline-plugin.ts";
 const engine = (build: "cpu" | "gpu") =>
   fileURLToPath(new URL(`./wasm/${build}/seedbed.js`, import.meta.url));
 
+/** The page is built on the package of `pkg/`: its worker, the language they speak, the events of a run. */
+const packageSources = fileURLToPath(new URL("../pkg/src", import.meta.url));
+/** The package's one dependency lies with the page's tools, since both are bundled by them. */
+const hashes = fileURLToPath(new URL("./node_modules/@noble/hashes", import.meta.url));
+
 /** Each wasm module goes by the name of its build, so that the service worker can tell them apart. */
 const assetFileNames = ({ originalFileNames }: { originalFileNames: string[] }) => {
   const build = originalFileNames.map((name) => /wasm\/(cpu|gpu)\//.exec(name)?.[1]).find((found) => found !== undefined);
@@ -17,7 +22,7 @@ export default defineConfig({
   root: fileURLToPath(new URL(".", import.meta.url)),
   // Every address is relative, so that the built folder works under any path.
   base: "./",
-  resolve: { alias: { "#engine/cpu": engine("cpu"), "#engine/gpu": engine("gpu") } },
+  resolve: { alias: { "#engine/cpu": engine("cpu"), "#engine/gpu": engine("gpu"), "#seedbed": packageSources, "@noble/hashes": hashes } },
   // ES modules in the worker, so that the engine that is not needed is never fetched.
   worker: { format: "es", rolldownOptions: { output: { assetFileNames } } },
   plugins: [policies(), offline()],

@@ -4,6 +4,7 @@ mod adapter;
 mod cache;
 mod config;
 mod decoder;
+mod embed;
 mod error;
 mod file;
 #[cfg(not(target_arch = "wasm32"))]

@@ -1,5 +1,6 @@
 //! What JavaScript sees: an engine on a device, runs on it, and typed events. It only translates.
 
+mod ask;
 mod bench;
 mod console;
 mod constructors;
@@ -365,10 +366,14 @@ impl Engine {
     }
 
     fn loaded(&self) -> Result<Rc<Model>, JsValue> {
+        self.model().map_err(|error| thrown(&error))
+    }
+
+    fn model(&self) -> Result<Rc<Model>, Error> {
         self.model
             .borrow()
             .clone()
-            .ok_or_else(|| thrown(&Error::Setting("no model is loaded; load one first".into())))
+            .ok_or_else(|| Error::Setting("no model is loaded; load one first".into()))
     }
 }
 

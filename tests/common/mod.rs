@@ -497,3 +497,30 @@ pub async fn shared_prompts_continue_like_prompts_alone(opened: &Opened) {
         assert_eq!(alone.written()[0].ids, written.ids);
     }
 }
+
+/// A text's place is the mean of its own states, as the decoder gives them for it alone.
+pub async fn a_text_lies_at_the_mean_of_its_states(opened: &Opened) {
+    let model = model(opened);
+    let texts = alike();
+    let width = model.decoder.config().hidden_size;
+    let mut sequences = texts.clone();
+    // A text without tokens has a place too, and moves nobody else's.
+    sequences.insert(1, Vec::new());
+    let places = model.embed(&sequences, None).await.unwrap();
+    assert_eq!(places.len(), sequences.len() * width);
+    for (ids, place) in sequences.iter().zip(places.chunks_exact(width)) {
+        let mut expected = vec![0.0; width];
+        if !ids.is_empty() {
+            let (input, _) = Input::sequences(std::slice::from_ref(ids), 0);
+            let hidden = model.decoder.hidden(&input, None, None).unwrap();
+            for state in seedbed::kernels::read(hidden).await.unwrap().chunks(width) {
+                for (sum, value) in expected.iter_mut().zip(state) {
+                    *sum += value / ids.len() as f32;
+                }
+            }
+        }
+        for (found, expected) in place.iter().zip(&expected) {
+            assert!((found - expected).abs() < 1e-4, "{found} is not {expected}");
+        }
+    }
+}

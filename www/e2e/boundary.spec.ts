@@ -1,5 +1,6 @@
 import type { BrowserContext, CDPSession, Page } from "@playwright/test";
 import { expect, expectNoBarrier, SHORT, Studio, test } from "./studio";
+import { HUB_HOSTS, isHub, PAGE_POLICY } from "../src/boundary/policy";
 import { streamed, teacher, type TeacherServer } from "./teacher-server";
 
 const KEY = "sk-a-secret-key";
@@ -296,6 +297,22 @@ test(`${RUNS} runs over random seeds with canaries: nothing leaves but the brief
   const everything = JSON.stringify([seen, server.asked]);
   expect(canaries.filter((canary) => everything.includes(canary))).toEqual([]);
   await server.close();
+});
+
+test("the hub is its own hosts over https and nobody who looks like them", () => {
+  for (const [address, hub] of [
+    ["https://huggingface.co/a/b/resolve/main/model.safetensors", true],
+    ["https://cas-bridge.xethub.hf.co/x?y=z", true],
+    ["http://huggingface.co/", false],
+    ["https://huggingface.co.example.com/", false],
+    ["https://evilhuggingface.co/", false],
+    ["https://evilhf.co/", false],
+    ["https://huggingface.co:8443/", false],
+  ] as const) {
+    expect(isHub(new URL(address)), address).toBe(hub);
+  }
+  expect(PAGE_POLICY).toContain(`connect-src 'self' ${HUB_HOSTS.join(" ")};`);
+  expect(PAGE_POLICY.startsWith("default-src 'none';")).toBe(true);
 });
 
 /** Small numbers that repeat. */

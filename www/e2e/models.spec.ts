@@ -150,6 +150,21 @@ test("a download that broke off is continued after a reload, checked against the
   expect(studio.errors).toEqual([]);
 });
 
+test("of several GGUF files of a repository one is chosen", async ({ page, context }) => {
+  const gguf = readFileSync(fixture("tiny-qwen2/model.gguf"));
+  const headers = { "access-control-allow-origin": "*" };
+  await context.route(`${HUB}/**`, (route) =>
+    route.request().url().includes("/api/models/")
+      ? route.fulfill({ headers, json: { sha: COMMIT, siblings: ["a-Q8_0.gguf", "b-Q4_K.gguf"].map((rfilename) => ({ rfilename, size: gguf.length })) } })
+      : route.fulfill({ headers, status: 206, body: gguf }),
+  );
+  const { panel } = await Panel.open(page);
+  await panel.lookUp("seed/several");
+  await page.getByRole("button", { name: "b-Q4_K.gguf" }).click();
+  await expect(panel.plan).toContainText("seed/several, b-Q4_K.gguf");
+  await expect(panel.plan).toContainText("qwen2");
+});
+
 test("a file with another hash than the hub lists is thrown away", async ({ page, context }) => {
   const hub = await fakeHub(context);
   hub.sha256 = "0".repeat(64);

@@ -1,8 +1,8 @@
 /** Files that the visitor takes along. */
 import { strToU8, zipSync } from "fflate";
-import type { InstanceWritten } from "./events";
+import type { InstanceWritten } from "#seedbed/events";
 import { type Edits, kept } from "./instances/edits";
-import type { AdapterFiles } from "./protocol";
+import type { AdapterFiles } from "#seedbed/protocol";
 
 export function adapterZip(adapter: AdapterFiles): Blob {
   const zip = zipSync({

@@ -6,6 +6,7 @@ import "./style/places.css";
 import "./style/seeds.css";
 import "./style/result.css";
 import "./style/instances.css";
+import "./style/map.css";
 import "./style/tour.css";
 import "./style/models.css";
 import { ModelShelf } from "./models/shelf";
@@ -27,6 +28,7 @@ import { KeepPlace } from "./ui/keep";
 import { ModelsPlace } from "./ui/models";
 import { LedgerPlace } from "./ui/ledger";
 import { byId } from "./ui/dom";
+import { MapPlace } from "./ui/map";
 import { PrinciplesPlace } from "./ui/principles";
 import { ResultPlace } from "./ui/result";
 import { RulesPlace } from "./ui/rules";
@@ -66,7 +68,7 @@ const tour = new Tour({
 });
 
 const places = [
-  new Header(() => void studio.forget(null)),
+  new Header(() => studio.forget(null)),
   task,
   settings,
   new ModelsPlace(shelf),
@@ -82,6 +84,7 @@ const places = [
   new ResultPlace(),
   confusion,
   new ChangesPlace(),
+  new MapPlace({ seeds: () => studio.seeds(), embed: (texts, signal) => studio.client.call("embed", { texts }, signal) }),
   new TryPlace((text) => studio.client.call("predict", { text })),
   new KeepPlace(studio.client, store, { ownTask: () => task.ownTask(), open: openSaved }),
   new StoredRunsPlace({ open: openStored, forget: (id) => studio.forget(id), resume }),

@@ -1,5 +1,5 @@
 /** What the page knows of a run: everything it shows is read off the events. */
-import type { InstanceWritten, Metrics, Principle, Report, RowName, RunEvent, RunStarted, Stage, TrainStep, Verdict } from "./events";
+import type { DpoStep, InstanceWritten, Metrics, Principle, Report, RowName, RunEvent, RunStarted, Stage, TrainStep, Verdict } from "#seedbed/events";
 import type { Edits } from "./instances/edits";
 
 export type Phase = "idle" | "loading" | "running" | "stopping" | "stopped" | "finished" | "failed";
@@ -7,7 +7,7 @@ export type Phase = "idle" | "loading" | "running" | "stopping" | "stopped" | "f
 /** What a training step belongs to: a row, or the warm-up before them. */
 export type Trained = Exclude<RowName, "untouched"> | "warm_up";
 
-export function trainedBy(step: TrainStep): Trained {
+export function trainedBy(step: TrainStep | DpoStep): Trained {
   return step.row === null || step.row === "untouched" ? "warm_up" : step.row;
 }
 
@@ -48,7 +48,9 @@ export interface RunView {
   edits: Edits;
   editCount: number;
   steps: Partial<Record<Trained, TrainStep[]>>;
-  lastStep: TrainStep | null;
+  /** Steps of preference training. */
+  preferences: Partial<Record<Trained, DpoStep[]>>;
+  lastStep: TrainStep | DpoStep | null;
   rows: Partial<Record<RowName, RowResult>>;
   report: Report | null;
   error: string | null;
@@ -73,6 +75,7 @@ export function emptyRun(run: number): RunView {
     edits: new Map(),
     editCount: 0,
     steps: {},
+    preferences: {},
     lastStep: null,
     rows: {},
     report: null,
@@ -115,6 +118,10 @@ export function take(view: RunView, event: RunEvent): void {
       return;
     case "train_step":
       (view.steps[trainedBy(event)] ??= []).push(event);
+      view.lastStep = event;
+      return;
+    case "dpo_step":
+      (view.preferences[trainedBy(event)] ??= []).push(event);
       view.lastStep = event;
       return;
     case "row_finished":

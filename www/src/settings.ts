@@ -1,6 +1,6 @@
 /** The settings of a run, and how they travel in the page's address. The address never carries data. */
-import type { RowName } from "./events";
-import type { DeviceChoice, RunOptions } from "./protocol";
+import type { RowName } from "#seedbed/events";
+import type { DeviceChoice, RunOptions } from "#seedbed/protocol";
 
 export const ROW_NAMES: readonly RowName[] = ["untouched", "seeds_only", "direct", "psi"];
 

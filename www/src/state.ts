@@ -1,6 +1,6 @@
 /** The page's one state, and who wants to know when it changed. */
 import { type BoundaryState, emptyBoundary } from "./boundary/state";
-import type { AdapterFiles, Calls, OpenedEngine, TaskSummary } from "./protocol";
+import type { AdapterFiles, Calls, OpenedEngine, TaskSummary } from "#seedbed/protocol";
 import { emptyModels, type ModelsState } from "./models/state";
 import { emptyRun, type RunView } from "./run-view";
 import type { Settings } from "./settings";
@@ -17,6 +17,8 @@ export interface State {
   engineHasRun: boolean;
   /** What only a run out of a file has: its adapter, which the engine does not hold. */
   opened: { adapter: AdapterFiles | null } | null;
+  /** Another tab has the run that is shown; this one only reads it. */
+  readOnly: boolean;
   kept: Calls["kept"]["output"] | null;
   /** All that the page needs lies in this browser. */
   offline: boolean;
@@ -44,6 +46,7 @@ export class Store {
       run: emptyRun(0),
       engineHasRun: false,
       opened: null,
+      readOnly: false,
       kept: null,
       offline: false,
       models: emptyModels(),

@@ -1,23 +1,27 @@
 /** What the page does: opens the engine, checks the task, runs, stops. The places only show and ask. */
-import { EngineClient, EngineError } from "./engine-client";
+import { EngineClient, EngineError, type Listener } from "#seedbed/engine-client";
 import { Door } from "./boundary/door";
 import { Teaching } from "./boundary/teaching";
-import type { Report, RunEvent } from "./events";
+import type { Report, RunEvent } from "#seedbed/events";
+import { wholeLog } from "#seedbed/log";
+import { startWorker } from "./engine-worker";
 import { chosenModel } from "./models/state";
 import { keepForOffline } from "./offline";
-import type { DeviceChoice, OpenedEngine, TaskFiles } from "./protocol";
-import { wholeLog } from "./run-file/log";
+import type { DeviceChoice, OpenedEngine, TaskFiles } from "#seedbed/protocol";
 import { type SavedRun, viewOf } from "./run-file/run-file";
 import { emptyRun, take } from "./run-view";
+import { isTaken, RunLock } from "./run-lock";
 import { savedRunOf } from "./run-file/stored";
 import { OWN_TASK, toRunOptions, writeSettings } from "./settings";
 import type { State, Store } from "./state";
 import { fetchBundled } from "./task/bundled";
+import { type LabelledRow, readRows } from "./task/rows";
 import { NO_SEEDS, ownFiles, type OwnTask, ownWords } from "./task/own";
 
 export class Studio {
   readonly client: EngineClient;
   readonly teaching: Teaching;
+  private readonly lock: RunLock;
   private running: Promise<unknown> | null = null;
   private checks = 0;
 
@@ -26,7 +30,7 @@ export class Studio {
     private readonly ownTask: () => OwnTask,
     doorPlace: HTMLElement,
   ) {
-    this.client = new EngineClient({
+    const listener: Listener = {
       event: (event) => store.update((state) => this.take(state, event)),
       loading: (done, total) => store.update(({ run }) => void (run.loading = { done, total })),
       notice: (code, message) => store.update(({ notices }) => void notices.push({ code, message })),
@@ -39,7 +43,9 @@ export class Studio {
       knock: (url, body, port) => void this.teaching.knocked(url, body, port),
       downloaded: (url, bytes) => this.teaching.note({ type: "download", at: Date.now(), url, bytes }),
       ended: () => this.teaching?.ended(),
-    });
+    };
+    this.client = new EngineClient(listener, startWorker);
+    this.lock = new RunLock((readOnly) => store.update((state) => void (state.readOnly = readOnly)));
     this.teaching = new Teaching(store, this.client, new Door(doorPlace), () => this.check());
   }
 
@@ -125,6 +131,7 @@ export class Studio {
       now.opened = null;
       now.notices = [];
     });
+    void this.lock.take(this.store.state.run.id);
     const run = this.checkAndRun();
     this.running = run;
     await run;
@@ -134,7 +141,8 @@ export class Studio {
 
   /** Goes on with a run of this browser's storage where it ended: with what it had, as if it had never ended. */
   async resume(id: string): Promise<void> {
-    if (this.running !== null || this.store.state.engine === null) {
+    const { engine, readOnly } = this.store.state;
+    if (this.running !== null || engine === null || readOnly) {
       return;
     }
     const files = await this.client.call("stored", { run: id });
@@ -173,7 +181,7 @@ export class Studio {
   /** Writes the visitor's changes to where the run is stored; a run that is stored nowhere has them in the tab only. */
   keepEdits(): void {
     const { id, edits } = this.store.state.run;
-    if (id !== null) {
+    if (id !== null && !this.store.state.readOnly) {
       void this.client.call("keepEdits", { run: id, edits: JSON.stringify([...edits]) }).catch(() => undefined);
     }
   }
@@ -187,13 +195,26 @@ export class Studio {
         state.engineHasRun = false;
       });
       this.teaching.open(saved.ledger, saved.principles);
+      void this.lock.take(stored);
     }
   }
 
   /** Deletes a stored run, or all of them for `null`. */
   async forget(run: string | null): Promise<void> {
-    const kept = await this.client.call("forget", { run });
-    this.store.update((state) => void (state.kept = kept));
+    const { kept, run: shown, readOnly } = this.store.state;
+    for (const { id } of run === null ? (kept?.runs ?? []) : [{ id: run }]) {
+      if ((id !== shown.id || readOnly) && (await isTaken(id))) {
+        throw new Error("This run is open in another tab; close that tab, or show another run there, and delete it then.");
+      }
+    }
+    const left = await this.client.call("forget", { run });
+    this.store.update((state) => void (state.kept = left));
+  }
+
+  /** The seeds of the chosen task. */
+  async seeds(): Promise<readonly LabelledRow[]> {
+    const read = readRows((await this.files()).seeds);
+    return "rows" in read ? read.rows : [];
   }
 
   private async files(): Promise<TaskFiles> {
@@ -214,7 +235,7 @@ export class Studio {
     }
     const { settings, run } = this.store.state;
     const options = { ...toRunOptions(settings), ...this.teaching.runOptions() };
-    const input = { folder: run.id ?? runId(), settings: writeSettings(settings), files, options, ...chosenModel(this.store.state.models) };
+    const input = { folder: run.id ?? runId(), settings: writeSettings(settings), files, options, model: chosenModel(this.store.state.models) };
     await this.follow(async () => {
       await this.teaching.handOver();
       return this.client.call("run", input);

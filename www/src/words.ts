@@ -1,19 +1,33 @@
 /** What names and numbers are called on the page. */
-import type { RowName, Stage } from "./events";
+import type { RowName, Stage } from "#seedbed/events";
 import type { StageNow, Trained } from "./run-view";
 
 export const ROW_TITLES: Record<RowName, string> = {
   untouched: "Untouched",
   seeds_only: "Seeds only",
+  all_seeds: "All seeds",
+  round_zero: "Round zero",
   direct: "Without principles",
+  own_principles: "Own principles",
+  recorded: "Recorded",
   psi: "PSI",
+  lance: "LANCE",
+  static: "In one go",
+  evokd: "EvoKD",
 };
 
 export const ROW_ABOUT: Record<RowName, string> = {
   untouched: "the model as it comes",
   seeds_only: "trained on the seeds alone",
+  all_seeds: "trained on all seeds, where the others have a few of each label",
+  round_zero: "the model before the first round",
   direct: "trained on seeds and instances written without principles",
+  own_principles: "trained on seeds and instances written from principles of the small model's own",
+  recorded: "trained on seeds and instances that a large model wrote",
   psi: "trained on seeds and instances written from principles",
+  lance: "trained on what it wrote, reviewed and preferred itself",
+  static: "trained on seeds and instances written in one go",
+  evokd: "trained on seeds and instances written after its errors",
 };
 
 export const TRAINED_TITLES: Record<Trained, string> = { ...ROW_TITLES, warm_up: "Warm-up" };
@@ -21,6 +35,9 @@ export const TRAINED_TITLES: Record<Trained, string> = { ...ROW_TITLES, warm_up:
 export const STAGES: readonly Stage[] = ["principles", "warm_up", "generate", "train", "evaluate"];
 
 export const STAGE_TITLES: Record<Stage, string> = {
+  review: "Review",
+  analyse: "Errors",
+  prefer: "Preferences",
   principles: "Principles",
   warm_up: "Warm-up",
   generate: "Instances",
@@ -40,6 +57,12 @@ function doing(stage: Stage, row: RowName | null): string {
       return "Warming up on the seeds";
     case "generate":
       return row === "direct" ? "Writing instances without principles" : "Writing instances from the principles";
+    case "review":
+      return "Reviewing answers";
+    case "analyse":
+      return "Looking at the student's errors";
+    case "prefer":
+      return "Learning preferences";
     case "train":
       return row === null ? "Training" : `Training: ${ROW_TITLES[row]}`;
     case "evaluate":

@@ -4,9 +4,11 @@ mod bench;
 mod browser;
 mod cargo;
 mod count;
+mod docs;
 mod evaluate;
 mod files;
 mod node;
+mod package;
 mod paths;
 mod process;
 mod runner;
@@ -62,6 +64,13 @@ enum Command {
         #[arg(long, default_value_t = serve::DEFAULT_PORT)]
         port: u16,
     },
+    /// Set up, then build the npm package and its tarball into pkg/
+    Package {
+        #[command(flatten)]
+        build: wasm::Options,
+    },
+    /// Make the book of docs/ into docs/book
+    Docs,
     /// Run every check: format, clippy, native tests, wasm tests and the page's tests
     Test(test::Options),
     /// Run tasks natively for several seeds and write the table of rows
@@ -116,6 +125,8 @@ fn run(command: Command) -> Result<ExitCode> {
             server.announce();
             server.wait();
         }
+        Command::Package { build } => package::everything(&paths, &build)?,
+        Command::Docs => docs::build(&paths)?,
         Command::Test(options) => return Ok(test::run(&paths, &options)),
         Command::Evaluate(options) => evaluate::run(&paths, &options)?,
         Command::Bench(options) => bench::run(&paths, &options)?,

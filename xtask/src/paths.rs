@@ -9,6 +9,8 @@ use anyhow::{Context, Result};
 pub struct Paths {
     /// The repository.
     pub root: PathBuf,
+    /// The npm package.
+    pub pkg: PathBuf,
     /// The page's sources.
     pub www: PathBuf,
     /// Where the two wasm modules go, one folder each.
@@ -39,6 +41,7 @@ impl Paths {
             .to_path_buf();
         let www = root.join("www");
         Ok(Self {
+            pkg: root.join("pkg"),
             wasm: www.join("wasm"),
             public: www.join("public"),
             dist: www.join("dist"),

@@ -4,18 +4,20 @@ use std::io::Write;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 
 use crate::cargo::Flavour;
+use crate::files;
 use crate::paths::Paths;
 use crate::process;
 use crate::step::step;
 
-/// What a visitor downloads may weigh this many bytes (brotli).
-fn limit(flavour: Flavour) -> u64 {
-    match flavour {
-        Flavour::Cpu => 1_000_000,
-        Flavour::Gpu => 3_000_000,
-    }
+/// What a visitor downloads may weigh so many bytes (brotli): `www/budget.json`, which the page's own check reads too.
+fn limit(budget: &Value, flavour: Flavour) -> Result<u64> {
+    let name = flavour.name();
+    budget["engines"][name]
+        .as_u64()
+        .with_context(|| format!("www/budget.json gives no bytes for engines.{name}"))
 }
 
 /// Bytes of one module.
@@ -28,6 +30,8 @@ struct Size {
 
 /// Prints a table of both modules; with `check`, fails when one is over its limit.
 pub fn show(paths: &Paths, check: bool) -> Result<()> {
+    let budget: Value = serde_json::from_slice(&files::read(&paths.www.join("budget.json"))?)
+        .context("www/budget.json is not JSON")?;
     let sizes = step("compressed both modules", || measure(paths))?;
     let mut out = std::io::stdout().lock();
     let _ = writeln!(
@@ -36,7 +40,7 @@ pub fn show(paths: &Paths, check: bool) -> Result<()> {
     );
     let mut over = Vec::new();
     for (flavour, size) in Flavour::ALL.into_iter().zip(sizes) {
-        let (name, limit) = (flavour.name(), limit(flavour));
+        let (name, limit) = (flavour.name(), limit(&budget, flavour)?);
         let _ = writeln!(
             out,
             "{name:<6} {:>11} {:>11} {:>11} {limit:>11}",
@@ -88,6 +92,15 @@ fn parse(text: &str) -> Result<Vec<Size>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_budget_has_a_limit_for_each_engine() {
+        let budget = serde_json::from_str(include_str!("../../www/budget.json")).expect("JSON");
+        for flavour in Flavour::ALL {
+            assert!(limit(&budget, flavour).is_ok());
+        }
+        assert!(limit(&Value::Null, Flavour::Cpu).is_err());
+    }
 
     #[test]
     fn sizes_are_read_in_the_order_of_the_script() {

@@ -12,6 +12,7 @@ use crate::cargo::{self, Flavour, WASM};
 use crate::count::{self, Tally};
 use crate::files;
 use crate::node;
+use crate::package;
 use crate::paths::Paths;
 use crate::process;
 use crate::runner;
@@ -224,6 +225,8 @@ fn e2e(paths: &Paths, tools: &Tools) -> Result<Tally> {
     types.args(["run", "--if-present", "typecheck"]);
     let typed = Tally::check(succeeds(&mut types)?);
     site::build(paths)?;
+    // Its tarball is tried in fresh apps.
+    package::build(paths)?;
     let server = serve::start(serve::bind(0)?, &paths.dist)?;
     let report = cargo::target_folder(paths)?.join("xtask/playwright.json");
     // An old report must not be taken for this run's.

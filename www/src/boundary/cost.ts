@@ -2,8 +2,8 @@
  * What a run took, and what it would have taken to send everything: an estimate. The command line computes the same
  * (`src/command/cost.rs`) from the same assumptions.
  */
-import type { Report } from "../events";
-import type { TaskSummary } from "../protocol";
+import type { Report } from "#seedbed/events";
+import type { TaskSummary } from "#seedbed/protocol";
 import standard from "./assumptions.json";
 import { type Ledger, tokensOf } from "./ledger";
 

@@ -1,6 +1,6 @@
 /** What changed from one set of principles to the next. */
-import type { Principle } from "../events";
-import type { PrincipleSet } from "../protocol";
+import type { Principle } from "#seedbed/events";
+import type { PrincipleSet } from "#seedbed/protocol";
 
 export interface Change {
   kind: "added" | "removed" | "changed";

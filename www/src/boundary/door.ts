@@ -1,5 +1,5 @@
 /** The page's side of the door: a sandboxed document that is handed the body of a request and nothing else. */
-import type { AskDoor, DoorReady, OpenDoor } from "./door-protocol";
+import type { AskDoor, DoorReady, OpenDoor } from "#seedbed/door-protocol";
 import { DOOR_ADDRESS } from "./narrow";
 
 /** A door that does not answer is not there. */

@@ -1,30 +1,8 @@
 /** What the page knows of its teacher, and of what left. */
-import type { PrincipleSet } from "../protocol";
+import type { Brief, PrincipleSet } from "#seedbed/protocol";
 import { emptyLedger, EPSILON_TOTAL, type Ledger } from "./ledger";
 
 export type TeacherKind = "offline" | "recorded" | "endpoint";
-
-/** A line for the visitor, with the words it is about. */
-export interface Told {
-  message: string;
-  span: string;
-}
-
-/** A brief as it would be sent. */
-export interface Brief {
-  text: string;
-  destination: string;
-  /** The body of the request; nothing where the guard refuses it. */
-  body: string | null;
-  tokens: number;
-  epsilon: number;
-  spent: number;
-  total: number;
-  /** The families of descriptors that are told, each with the number of its bins. */
-  told: [string, number][];
-  warnings: Told[];
-  refusal: (Told & { confirmable: boolean }) | null;
-}
 
 /** Principles that the page has had, with where they came from. */
 export interface Version {

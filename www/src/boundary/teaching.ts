@@ -1,12 +1,12 @@
 /** What the page does about its teacher: draws the brief, waits for the visitor, lets it through the door, keeps account. */
-import { EngineError, type EngineClient } from "../engine-client";
-import type { AskOptions, PrincipleSet, RunOptions, TaskFiles } from "../protocol";
+import { EngineError, type EngineClient } from "#seedbed/engine-client";
+import type { AskOptions, Brief, PrincipleSet, RunOptions, TaskFiles } from "#seedbed/protocol";
 import { toRunOptions } from "../settings";
 import type { Store } from "../state";
 import type { Door } from "./door";
-import type { DoorAnswer } from "./door-protocol";
+import type { DoorAnswer } from "#seedbed/door-protocol";
 import { type Ledger, type LedgerEntry, readLedger, withOwnLines } from "./ledger";
-import type { BoundaryState, Brief, TeacherKind } from "./state";
+import type { BoundaryState, TeacherKind } from "./state";
 
 /** The engine tries again where trouble may pass; one consent is for no more requests than this. */
 const MOST_REQUESTS = 8;

@@ -5,7 +5,7 @@
  *
  * This file stands in the document as it is, so it imports types only.
  */
-import type { AskDoor, CloseAnswer, DoorAnswer, DoorReady, OpenDoor } from "../boundary/door-protocol";
+import type { AskDoor, CloseAnswer, DoorAnswer, DoorReady, OpenDoor } from "#seedbed/door-protocol";
 
 /** No request comes near this: a brief has 2400 bytes at most, and what stands around it is fixed. */
 const MOST_BYTES = 20_000;

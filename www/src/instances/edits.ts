@@ -1,5 +1,5 @@
 /** What the visitor changed in the instances. What the engine wrote stays as it is beside it. */
-import type { InstanceWritten } from "../events";
+import type { InstanceWritten } from "#seedbed/events";
 
 export interface Edit {
   text?: string;

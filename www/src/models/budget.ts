@@ -1,5 +1,5 @@
 /** Whether this device can, and in which format. */
-import { DTYPES, type Dtype, type ModelShape } from "./types";
+import { DTYPES, type Dtype, type ModelShape } from "#seedbed/models/types";
 
 export type Can = "tune" | "run" | "nothing";
 

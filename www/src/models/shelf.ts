@@ -1,10 +1,10 @@
 /** What the page does about models; it never throws, what went wrong is said in the panel. */
-import type { EngineClient } from "../engine-client";
+import type { EngineClient } from "#seedbed/engine-client";
 import type { Store } from "../state";
 import { usualDtype } from "./budget";
-import { BUNDLED_MODEL } from "./bundled";
+import { BUNDLED_MODEL } from "#seedbed/models/bundled";
 import { chosenModel, type ModelsState, storedModel } from "./state";
-import { DTYPES, type Dtype } from "./types";
+import { DTYPES, type Dtype } from "#seedbed/models/types";
 
 const REMEMBERED = "seedbed-model";
 /** Tokens of a first answer. */

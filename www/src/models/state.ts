@@ -1,7 +1,7 @@
 /** What the page knows of models: which there are, which is chosen, what is on its way. */
-import type { ChosenModel } from "../protocol";
-import { BUNDLED_MODEL } from "./bundled";
-import type { Asked, Dtype, ModelPlan, Said, Shelf, StoredModel } from "./types";
+import type { ChosenModel } from "#seedbed/protocol";
+import { BUNDLED_MODEL } from "#seedbed/models/bundled";
+import type { Asked, Dtype, ModelPlan, Said, Shelf, StoredModel } from "#seedbed/models/types";
 
 export interface ModelsState {
   shelf: Shelf | null;

@@ -1,5 +1,5 @@
 /** What the numbers say about PSI against seeds only, and nothing beyond it. */
-import type { Metrics, RowName } from "../events";
+import type { Metrics, RowName } from "#seedbed/events";
 import type { RowResult } from "../run-view";
 import { count, percent, plural, ROW_TITLES } from "../words";
 import { classChanges, sum, worstMistake } from "./per-class";

@@ -1,11 +1,10 @@
 /** The shape of each event, for events that were not made by this tab. */
-import type { RunEvent } from "../events";
-import { ROW_NAMES } from "../settings";
-import { STAGES } from "../words";
+import type { RunEvent } from "#seedbed/events";
+import { ROW_TITLES, STAGE_TITLES } from "../words";
 import { type Is, isFlag, isNumber, isRecord, isText, listOf, mapOf, maybe, oneOf, shape } from "./shape";
 
-const isRow = oneOf(...ROW_NAMES);
-const isStage = oneOf(...STAGES);
+const isRow = oneOf(...Object.keys(ROW_TITLES));
+const isStage = oneOf(...Object.keys(STAGE_TITLES));
 const isMetrics = shape({ accuracy: isNumber, macro_f1: isNumber, low: isNumber, high: isNumber, n: isNumber });
 
 const isReport = shape({
@@ -71,6 +70,25 @@ const SHAPES: Record<RunEvent["type"], Is> = {
     grad_norm: isNumber,
     num_tokens: isNumber,
   }),
+  dpo_step: shape({
+    row: maybe(isRow),
+    step: isNumber,
+    total: isNumber,
+    loss: isNumber,
+    learning_rate: isNumber,
+    grad_norm: isNumber,
+    rewards_chosen: isNumber,
+    rewards_rejected: isNumber,
+    rewards_accuracies: isNumber,
+    rewards_margins: isNumber,
+  }),
+  review: shape({ row: isRow, round: isNumber, text: isText, answer: isText, score: isNumber, origin: isText }),
+  preference: shape({ row: isRow, round: isNumber, text: isText, chosen: isText, rejected: isText, scores: listOf(isNumber) }),
+  weakness: shape({ row: isRow, round: isNumber, card: isRecord }),
+  quotas: shape({ row: isRow, round: isNumber, hard: listOf(isNumber), easy: listOf(isNumber) }),
+  round_finished: shape({ report: shape({ row: isRow, round: isNumber, generated: isNumber, accepted: isNumber, dev: maybe(isMetrics) }) }),
+  brief: shape({ text: isText, destination: isText, epsilon: isNumber }),
+  note: shape({ text: isText }),
   row_finished: shape({ row: isRow, metrics: isMetrics, confusion: listOf(listOf(isNumber)) }),
   finished: shape({ report: isReport }),
 };

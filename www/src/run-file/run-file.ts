@@ -1,8 +1,8 @@
 /** A run as one file that another tab can open: its events, the visitor's changes, its settings, its adapter. */
-import type { RunEvent } from "../events";
+import type { RunEvent } from "#seedbed/events";
 import type { Edit, Edits } from "../instances/edits";
 import { type Ledger, readLedger } from "../boundary/ledger";
-import type { AdapterFiles, PrincipleSet } from "../protocol";
+import type { AdapterFiles, PrincipleSet } from "#seedbed/protocol";
 import { emptyRun, type RunView, take } from "../run-view";
 import type { OwnTask } from "../task/own";
 import { bytesToBase64, base64ToBytes } from "./base64";

@@ -1,7 +1,7 @@
 /** A run out of this browser's own storage, in the form in which runs come out of files. */
 import { readLedger } from "../boundary/ledger";
-import type { RunEvent } from "../events";
-import type { StoredFiles } from "../protocol";
+import type { RunEvent } from "#seedbed/events";
+import type { StoredFiles } from "#seedbed/protocol";
 import { isRecord } from "./shape";
 import { knownEvent } from "./events";
 import { readEdits, readPrinciples, type SavedRun } from "./run-file";

@@ -1,5 +1,5 @@
 /** The tasks that come with the page. */
-import type { TaskFiles } from "../protocol";
+import type { TaskFiles } from "#seedbed/protocol";
 
 export interface Bundled {
   name: string;

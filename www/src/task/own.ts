@@ -1,5 +1,5 @@
 /** The visitor's own data as a task. The engine reads the rows in any of their forms, and counts the lines. */
-import type { TaskFiles } from "../protocol";
+import type { TaskFiles } from "#seedbed/protocol";
 
 export interface OwnTask {
   instruction: string;

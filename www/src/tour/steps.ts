@@ -1,5 +1,5 @@
 /** The tour's ten steps: where to look, what to know, one knob to turn. */
-import type { RowName } from "../events";
+import type { RowName } from "#seedbed/events";
 import { ROW_NAMES } from "../settings";
 import type { State } from "../state";
 import type { Show } from "../ui/instances";

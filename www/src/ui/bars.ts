@@ -1,5 +1,5 @@
 /** Accuracy bars with their 95 % intervals, as SVG. */
-import type { Metrics, RowName } from "../events";
+import type { Metrics, RowName } from "#seedbed/events";
 import { percent, ROW_TITLES } from "../words";
 import { makeSvg } from "./dom";
 

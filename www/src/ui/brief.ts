@@ -1,6 +1,7 @@
 /** The teacher: who is asked, what would be sent byte for byte, and the visitor's consent. */
 import type { Teaching } from "../boundary/teaching";
-import type { BoundaryState, Brief, TeacherKind } from "../boundary/state";
+import type { Brief } from "#seedbed/protocol";
+import type { BoundaryState, TeacherKind } from "../boundary/state";
 import type { State } from "../state";
 import { bytes, count } from "../words";
 import { byId, make, setText, showError } from "./dom";

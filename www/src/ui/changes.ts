@@ -1,5 +1,5 @@
 /** Label by label: what one row gets right that another does not. */
-import type { RowName } from "../events";
+import type { RowName } from "#seedbed/events";
 import { type ClassChange, classChanges } from "../result/per-class";
 import { changeWords } from "../result/verdict";
 import type { RunView } from "../run-view";

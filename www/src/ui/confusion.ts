@@ -1,5 +1,5 @@
 /** What was taken for what: a grid that can be walked by arrow keys, and what is behind the chosen cell. */
-import type { RowName } from "../events";
+import type { RowName } from "#seedbed/events";
 import { sum } from "../result/per-class";
 import { weaknessWords } from "../result/verdict";
 import type { RunView } from "../run-view";

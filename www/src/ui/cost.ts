@@ -1,6 +1,6 @@
 /** Energy and emissions of a run by phase, beside those of sending everything; with assumptions that can be changed. */
 import { type Assumptions, ASSUMPTIONS, type Cost, costOf, type Energy, type Span } from "../boundary/cost";
-import type { Stage } from "../events";
+import type { Stage } from "#seedbed/events";
 import type { State, Store } from "../state";
 import { bytes, count, STAGE_TITLES } from "../words";
 import { byId, emptyHint, make } from "./dom";

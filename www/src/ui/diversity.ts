@@ -1,5 +1,5 @@
 /** Diversity and near-copies as numbers, worked out while the page has nothing better to do. */
-import type { RowName } from "../events";
+import type { RowName } from "#seedbed/events";
 import { ALIKE, type Diversity, DiversityMeter } from "../instances/diversity";
 import { edited } from "../instances/edits";
 import type { RunView } from "../run-view";

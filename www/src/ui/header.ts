@@ -1,8 +1,8 @@
 /** What is always true: the device, what left the tab, and notices that a person should read. */
-import type { MemoryNeeded } from "../events";
+import type { MemoryNeeded } from "#seedbed/events";
 import type { State } from "../state";
 import { bytes, plural } from "../words";
-import { byId, make, setText } from "./dom";
+import { byId, make, setText, showError } from "./dom";
 import { isBusy } from "./task";
 
 /** Where a run's memory goes. */
@@ -16,6 +16,9 @@ function memoryParts(memory: MemoryNeeded): string {
   return `Memory reckoned before the start: ${parts.join(", ")}`;
 }
 
+const READ_ONLY =
+  "This run is open in another tab too, so this one only shows it, as it was when it was opened here. It can be changed here once the other tab is closed or shows another run.";
+
 export class Header {
   private readonly chip = byId("device-chip", HTMLLIElement);
   private readonly device = byId("device", HTMLSpanElement);
@@ -24,10 +27,16 @@ export class Header {
   private readonly kept = byId("kept", HTMLSpanElement);
   private readonly forget = byId("forget", HTMLButtonElement);
   private readonly offline = byId("offline", HTMLSpanElement);
+  private readonly forgetError = byId("forget-error", HTMLParagraphElement);
   private shown = "";
 
-  constructor(onForget: () => void) {
-    this.forget.addEventListener("click", onForget);
+  constructor(onForget: () => Promise<void>) {
+    this.forget.addEventListener("click", () => {
+      onForget().then(
+        () => showError(this.forgetError, null),
+        (thrown: unknown) => showError(this.forgetError, thrown instanceof Error ? thrown.message : String(thrown)),
+      );
+    });
   }
 
   draw(state: State): void {
@@ -40,7 +49,7 @@ export class Header {
     const asked = state.models.asked.length;
     const hub = asked === 0 ? "" : ` and ${plural(asked, "request")} to the model hub`;
     setText(this.left, bytes(state.boundary.ledger.bytes_sent + state.boundary.underWay) + hub);
-    const messages = [engine?.notice ?? null, ...state.notices.map((notice) => notice.message)].filter((text) => text !== null);
+    const messages = [engine?.notice ?? null, state.readOnly ? READ_ONLY : null, ...state.notices.map((notice) => notice.message)].filter((text) => text !== null);
     if (messages.join("\n") !== this.shown) {
       this.shown = messages.join("\n");
       this.notices.replaceChildren(...messages.map((text) => make("p", { class: "notice" }, text)));

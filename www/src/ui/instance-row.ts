@@ -1,5 +1,5 @@
 /** One instance in the list; opened, where it came from and a small editor. */
-import type { Principle } from "../events";
+import type { Principle } from "#seedbed/events";
 import type { Edit, Instance } from "../instances/edits";
 import { ROW_TITLES } from "../words";
 import { make } from "./dom";
@@ -11,6 +11,8 @@ export interface RowEvents {
 
 /** What an open row is shown with. */
 export interface Open {
+  /** Another tab has the run. */
+  readOnly: boolean;
   labels: readonly string[];
   principles: ReadonlyMap<string, Principle>;
 }
@@ -36,7 +38,7 @@ export function instanceRow(instance: Instance, index: number, open: Open | null
   );
   row.toggleAttribute("data-deleted", instance.deleted);
   if (open !== null) {
-    row.append(provenance(instance, open.principles), editor(instance, index, open.labels, events));
+    row.append(provenance(instance, open.principles), editor(instance, index, open, events));
   }
   return row;
 }
@@ -61,7 +63,7 @@ function provenance(instance: Instance, principles: ReadonlyMap<string, Principl
   );
 }
 
-function editor(instance: Instance, index: number, labels: readonly string[], events: RowEvents): HTMLElement {
+function editor(instance: Instance, index: number, { labels, readOnly }: Open, events: RowEvents): HTMLElement {
   const text = make("textarea", { rows: "2", "aria-label": "Wording", maxlength: "20000" });
   text.value = instance.text;
   const label = make("select", { "aria-label": "Label of this one" }, ...labels.map((name) => make("option", { value: name }, name)));
@@ -83,8 +85,9 @@ function editor(instance: Instance, index: number, labels: readonly string[], ev
   const remove = instance.deleted
     ? button("Bring back", () => events.changed(index, { deleted: false }))
     : button("Delete", () => events.changed(index, { deleted: true }));
-  text.disabled = instance.deleted;
-  label.disabled = instance.deleted;
-  save.disabled = instance.deleted;
+  text.disabled = instance.deleted || readOnly;
+  label.disabled = instance.deleted || readOnly;
+  save.disabled = instance.deleted || readOnly;
+  remove.disabled = readOnly;
   return make("div", { class: "editor" }, text, label, make("div", { class: "buttons" }, save, remove));
 }

@@ -1,5 +1,5 @@
 /** The stream of instances, with what became of each, and the visitor's own hand in it. */
-import type { InstanceWritten } from "../events";
+import type { InstanceWritten } from "#seedbed/events";
 import { change, type Edit, edited, type Instance, tally } from "../instances/edits";
 import type { RunView } from "../run-view";
 import type { State, Store } from "../state";
@@ -22,6 +22,7 @@ export class InstancesPlace {
   private show: Show = "all";
   private run: RunView | null = null;
   private edits = 0;
+  private readOnly = false;
   private drawn = 0;
   private accepted = 0;
   private refusals = new Map<string, number>();
@@ -61,7 +62,11 @@ export class InstancesPlace {
     this.redraw();
   }
 
-  draw({ run }: State): void {
+  draw({ run, readOnly }: State): void {
+    if (readOnly !== this.readOnly) {
+      this.readOnly = readOnly;
+      this.replaceRow(this.open);
+    }
     if (run.run !== this.run?.run) {
       this.run = run;
       this.drawn = 0;
@@ -145,6 +150,7 @@ export class InstancesPlace {
 
   private opened(): Open {
     return {
+      readOnly: this.readOnly,
       labels: this.run?.started?.labels ?? [],
       principles: new Map((this.run?.principles ?? []).map((principle) => [principle.id, principle])),
     };

@@ -1,8 +1,8 @@
 /** What can be taken along, and a run that was taken along before. */
 import { dataCard } from "../data-card";
 import { adapterZip, dataZip, fileName, instancesFromEvents, save } from "../downloads";
-import type { EngineClient } from "../engine-client";
-import type { AdapterFiles } from "../protocol";
+import type { EngineClient } from "#seedbed/engine-client";
+import type { AdapterFiles } from "#seedbed/protocol";
 import { readRun, type SavedRun, writeRun } from "../run-file/run-file";
 import { OWN_TASK, writeSettings } from "../settings";
 import type { State, Store } from "../state";

@@ -1,7 +1,7 @@
 /** Which model learns: those that are here, and how to bring another. */
-import { bytesOf, DTYPES, type Dtype, type ModelOrigin, type ModelPlan, type StoredModel, type UnfinishedModel } from "../models/types";
+import { bytesOf, DTYPES, type Dtype, type ModelOrigin, type ModelPlan, type StoredModel, type UnfinishedModel } from "#seedbed/models/types";
 import { can, needed, usualDtype } from "../models/budget";
-import { BUNDLED_ABOUT, BUNDLED_MODEL } from "../models/bundled";
+import { BUNDLED_ABOUT, BUNDLED_MODEL } from "#seedbed/models/bundled";
 import type { ModelShelf } from "../models/shelf";
 import { type ModelsState, storedModel } from "../models/state";
 import type { State } from "../state";

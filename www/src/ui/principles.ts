@@ -1,5 +1,5 @@
 /** The principles, by level. */
-import type { Principle, Verdict } from "../events";
+import type { Principle, Verdict } from "#seedbed/events";
 import type { State } from "../state";
 import { plural } from "../words";
 import { byId, emptyHint, make } from "./dom";

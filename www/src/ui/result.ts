@@ -1,5 +1,5 @@
 /** The rows compared: bars, numbers, and one honest sentence. */
-import type { Metrics, RowName } from "../events";
+import type { Metrics, RowName } from "#seedbed/events";
 import { verdict } from "../result/verdict";
 import { ROW_NAMES } from "../settings";
 import type { State } from "../state";

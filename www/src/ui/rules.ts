@@ -2,8 +2,8 @@
 import { changes } from "../boundary/diff";
 import type { Teaching } from "../boundary/teaching";
 import { fileName, save } from "../downloads";
-import type { Principle } from "../events";
-import type { PrincipleSet } from "../protocol";
+import type { Principle } from "#seedbed/events";
+import type { PrincipleSet } from "#seedbed/protocol";
 import type { State, Store } from "../state";
 import { plural } from "../words";
 import { byId, make, setText } from "./dom";

@@ -1,5 +1,5 @@
 /** Play, Stop, and how far the run is. */
-import type { RowName, Stage } from "../events";
+import type { RowName, Stage } from "#seedbed/events";
 import type { State } from "../state";
 import { bytes, STAGE_TITLES, STAGES, stageWords, timeLeft } from "../words";
 import { byId, make, setText, showError } from "./dom";

@@ -1,6 +1,6 @@
 /** The settings of the next run. */
-import type { RowName } from "../events";
-import type { DeviceChoice } from "../protocol";
+import type { RowName } from "#seedbed/events";
+import type { DeviceChoice } from "#seedbed/protocol";
 import { RANGES, ROW_NAMES, wholeNumber, type Settings } from "../settings";
 import type { State } from "../state";
 import { count, ROW_ABOUT, ROW_TITLES } from "../words";

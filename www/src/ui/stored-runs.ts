@@ -1,5 +1,5 @@
 /** The runs in this browser's storage: open one, go on with one, delete one. */
-import type { StoredRun } from "../protocol";
+import type { StoredRun } from "#seedbed/protocol";
 import type { State } from "../state";
 import { bytes, plural } from "../words";
 import { byId, emptyHint, make, setText, showError } from "./dom";
@@ -23,7 +23,7 @@ export class StoredRunsPlace {
   draw(state: State): void {
     const runs = state.kept?.runs ?? [];
     const shown = state.run.id;
-    const key = `${runs.map((run) => `${run.id}:${run.bytes}:${run.unfinished}`).join(",")}:${shown}:${isBusy(state)}`;
+    const key = `${runs.map((run) => `${run.id}:${run.bytes}:${run.unfinished}`).join(",")}:${shown}:${isBusy(state)}:${state.readOnly}`;
     if (key === this.drawn) {
       return;
     }

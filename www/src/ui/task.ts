@@ -1,7 +1,7 @@
 /** The task: a bundled one, or the visitor's own seeds. */
 import { BUNDLED } from "../task/bundled";
 import type { OwnTask } from "../task/own";
-import type { TaskSummary } from "../protocol";
+import type { TaskSummary } from "#seedbed/protocol";
 import { OWN_TASK } from "../settings";
 import type { State } from "../state";
 import { count, plural } from "../words";

@@ -1,6 +1,7 @@
-/** The loss of each row, step by step. */
+/** The loss of each row, step by step, or whichever of its numbers is wanted. */
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
+import type { DpoStep, TrainStep } from "#seedbed/events";
 import { type RunView, type Trained, trainedBy } from "../run-view";
 import type { State } from "../state";
 import { count, TRAINED_TITLES } from "../words";
@@ -11,18 +12,42 @@ const TRAINED: readonly Trained[] = ["warm_up", "seeds_only", "direct", "psi"];
 /** A second sign besides colour. */
 const DASHES: Partial<Record<Trained, number[]>> = { seeds_only: [6, 4], direct: [2, 3] };
 
-const NUMBERS = ["training", "step", "loss", "learning rate", "gradient norm", "tokens seen"] as const;
+const NUMBERS = ["training", "step", "loss", "learning rate", "gradient norm", "tokens seen", "tokens a second", "reward margin"] as const;
+
+/** What the chart can show; margins are there for rows that learn preferences. */
+const SHOWN = {
+  loss: { title: "Loss", of: (step: TrainStep) => step.loss, dpo: (step: DpoStep): number | null => step.loss },
+  rate: { title: "Learning rate", of: (step: TrainStep) => step.learning_rate, dpo: (step: DpoStep): number | null => step.learning_rate },
+  norm: { title: "Gradient norm", of: (step: TrainStep) => step.grad_norm, dpo: (step: DpoStep): number | null => step.grad_norm },
+  margin: { title: "Reward margin", of: (): number | null => null, dpo: (step: DpoStep): number | null => step.rewards_margins },
+} as const;
+type Shown = keyof typeof SHOWN;
 
 export class TrainingPlace {
   private readonly box = byId("loss-chart", HTMLDivElement);
   private readonly values = new Map<string, HTMLElement>();
   private plot: uPlot | null = null;
   private drawn = "";
+  private shown: Shown = "loss";
+  private state: State | null = null;
+  /** Where the counting of tokens began: a training, its tokens by then, and when that was. */
+  private pace: { of: string; tokens: number; at: number } | null = null;
 
   constructor() {
-    byId("loss-legend", HTMLUListElement).append(
-      ...TRAINED.map((row) => make("li", { class: `row-${row}` }, TRAINED_TITLES[row])),
-    );
+    const choice = byId("chart-shows", HTMLDivElement);
+    for (const [name, { title }] of Object.entries(SHOWN)) {
+      const radio = make("input", { type: "radio", name: "chart-shows", value: name });
+      radio.checked = name === this.shown;
+      radio.addEventListener("change", () => {
+        this.shown = name as Shown;
+        this.drawn = "";
+        if (this.state !== null) {
+          this.draw(this.state);
+        }
+      });
+      choice.append(make("label", {}, radio, ` ${title}`));
+    }
+    this.drawLegend();
     const numbers = byId("training-numbers", HTMLDListElement);
     for (const name of NUMBERS) {
       const value = make("dd", {}, "–");
@@ -38,30 +63,63 @@ export class TrainingPlace {
     });
   }
 
-  draw({ run }: State): void {
-    const lengths = TRAINED.map((row) => run.steps[row]?.length ?? 0);
+  draw(state: State): void {
+    this.state = state;
+    const { run } = state;
+    const rows = trained(run);
+    const lengths = rows.map((row) => stepsOf(run, row).length);
     const key = `${run.run}:${lengths.join(",")}`;
     if (key === this.drawn) {
       return;
     }
     this.drawn = key;
-    this.last = dataOf(run, Math.max(...lengths));
+    this.last = dataOf(run, rows, this.shown);
+    if (rows.join() !== this.rows.join()) {
+      this.rows = rows;
+      this.drawLegend();
+      this.plot?.destroy();
+      this.plot = null;
+    }
     this.plot ??= this.newPlot();
     this.plot.setData(this.last);
     this.drawNumbers(run);
-    this.box.setAttribute("aria-label", `Loss by training step. ${lossWords(run)}`);
+    this.box.setAttribute("aria-label", `${SHOWN[this.shown].title} by training step. ${lossWords(run)}`);
   }
 
+  private rows: readonly Trained[] = TRAINED;
   private last: uPlot.AlignedData = [[], ...TRAINED.map(() => [])];
 
-  private drawNumbers({ lastStep: step }: RunView): void {
+  private drawLegend(): void {
+    byId("loss-legend", HTMLUListElement).replaceChildren(...this.rows.map((row) => make("li", { class: `row-${row}` }, TRAINED_TITLES[row])));
+  }
+
+  /** Tokens a second since this training began; nobody knows them of a run that was brought back. */
+  private rateOf(run: RunView): number | null {
+    const step = run.lastStep;
+    if (step?.type !== "train_step" || run.phase !== "running") {
+      return null;
+    }
+    const of = `${run.run} ${trainedBy(step)}`;
+    if (this.pace?.of !== of || step.num_tokens < this.pace.tokens) {
+      this.pace = { of, tokens: step.num_tokens, at: performance.now() };
+      return null;
+    }
+    const seconds = (performance.now() - this.pace.at) / 1000;
+    return seconds > 0.2 ? (step.num_tokens - this.pace.tokens) / seconds : null;
+  }
+
+  private drawNumbers(run: RunView): void {
+    const { lastStep: step } = run;
+    const rate = this.rateOf(run);
     const texts: Record<(typeof NUMBERS)[number], string> = {
       training: step === null ? "–" : TRAINED_TITLES[trainedBy(step)],
       step: step === null ? "–" : `${count(step.step)} / ${count(step.total)}`,
       loss: step === null ? "–" : step.loss.toFixed(3),
       "learning rate": step === null ? "–" : step.learning_rate.toExponential(1),
       "gradient norm": step === null ? "–" : step.grad_norm.toFixed(2),
-      "tokens seen": step === null ? "–" : count(step.num_tokens),
+      "tokens seen": step?.type === "train_step" ? count(step.num_tokens) : "–",
+      "tokens a second": rate === null ? "–" : count(rate),
+      "reward margin": step?.type === "dpo_step" ? step.rewards_margins.toFixed(3) : "–",
     };
     for (const [name, element] of this.values) {
       setText(element, texts[name as keyof typeof texts]);
@@ -77,16 +135,16 @@ export class TrainingPlace {
       height: this.box.clientHeight,
       legend: { show: false },
       cursor: { show: false },
-      scales: { x: { time: false, range: (_, min, max) => [Math.min(1, min ?? 1), Math.max(10, max ?? 10)] }, y: { range: (_, __, max) => [0, Math.max(1, (max ?? 1) * 1.05)] } },
+      scales: { x: { time: false, range: (_, min, max) => [Math.min(1, min ?? 1), Math.max(10, max ?? 10)] }, y: { range: (_, min, max) => this.range(min, max) } },
       axes: [
         { ...axis, size: 28, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000] },
-        { ...axis, size: 42 },
+        { ...axis, size: 52 },
       ],
       series: [
         {},
-        ...TRAINED.map((row) => ({
+        ...this.rows.map((row) => ({
           label: TRAINED_TITLES[row],
-          stroke: colour(`--row-${row}`),
+          stroke: colour(`--row-${row}`) || colour("--accent"),
           width: 2,
           points: { show: false },
           ...(DASHES[row] === undefined ? {} : { dash: DASHES[row] }),
@@ -94,6 +152,12 @@ export class TrainingPlace {
       ],
     };
     return new uPlot(options, this.last, this.box);
+  }
+
+  private range(min: number | null, max: number | null): [number, number] {
+    const [least, most] = [Math.min(0, min ?? 0), max ?? 0];
+    // A loss below one is seen to be low.
+    return [least * 1.05, this.shown === "loss" ? Math.max(1, most * 1.05) : most > least ? most * 1.05 : 1];
   }
 
   private resize(): void {
@@ -105,13 +169,24 @@ export class TrainingPlace {
   }
 }
 
-function dataOf(run: RunView, longest: number): uPlot.AlignedData {
+/** The usual rows, or those of the run where it has others. */
+function trained(run: RunView): readonly Trained[] {
+  const others = [...Object.keys(run.steps), ...Object.keys(run.preferences)] as Trained[];
+  const fresh = others.filter((row, at) => !TRAINED.includes(row) && others.indexOf(row) === at);
+  return fresh.length === 0 ? TRAINED : [...TRAINED.filter((row) => others.includes(row)), ...fresh];
+}
+
+/** Fine-tuning first, then preferences: the order in which a round has them. */
+function stepsOf(run: RunView, row: Trained): (TrainStep | DpoStep)[] {
+  return [...(run.steps[row] ?? []), ...(run.preferences[row] ?? [])];
+}
+
+function dataOf(run: RunView, rows: readonly Trained[], shown: Shown): uPlot.AlignedData {
+  const { of, dpo } = SHOWN[shown];
+  const lines = rows.map((row) => stepsOf(run, row).map((step) => (step.type === "dpo_step" ? dpo(step) : of(step))));
+  const longest = Math.max(0, ...lines.map((line) => line.length));
   const steps = Array.from({ length: longest }, (_, index) => index + 1);
-  const losses = TRAINED.map((row) => {
-    const taken = run.steps[row] ?? [];
-    return steps.map((_, index) => taken[index]?.loss ?? null);
-  });
-  return [steps, ...losses];
+  return [steps, ...lines.map((line) => steps.map((_, index) => line[index] ?? null))];
 }
 
 function lossWords(run: RunView): string {

@@ -1,5 +1,5 @@
 /** The visitor's own words, before and after, side by side. */
-import type { BeforeAfter, Prediction } from "../protocol";
+import type { BeforeAfter, Prediction } from "#seedbed/protocol";
 import type { RunView } from "../run-view";
 import type { State } from "../state";
 import { percent } from "../words";

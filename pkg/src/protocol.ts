@@ -1,5 +1,4 @@
 /** The language of page and worker: one union for requests, one for messages. */
-import type { Brief } from "./boundary/state";
 import type { Principle, Report, RowName, RunEvent } from "./events";
 import type { Dtype, LookedUp, ModelPlan, Said, Shelf, StoredModel } from "./models/types";
 
@@ -31,6 +30,28 @@ export interface PrincipleSet {
   principles: Principle[];
 }
 
+/** A line for the visitor, with the words it is about. */
+export interface Told {
+  message: string;
+  span: string;
+}
+
+/** A brief as it would be sent. */
+export interface Brief {
+  text: string;
+  destination: string;
+  /** The body of the request; nothing where the guard refuses it. */
+  body: string | null;
+  tokens: number;
+  epsilon: number;
+  spent: number;
+  total: number;
+  /** The families of descriptors that are told, each with the number of its bins. */
+  told: [string, number][];
+  warnings: Told[];
+  refusal: (Told & { confirmable: boolean }) | null;
+}
+
 /** Who is asked, and with what. The key is the door's own affair. */
 export interface AskOptions {
   teacher: { url: string; model: string };
@@ -47,13 +68,63 @@ export interface TeacherAnswer {
   estimated: boolean;
 }
 
+/** What a loaded model is. */
+export interface ModelInfo {
+  name: string;
+  parameters: number;
+  layers: number;
+  /** Values in a hidden state: the width of what `embed` gives. */
+  hidden: number;
+  vocabulary: number;
+  /** Tokens it reads at most. */
+  context: number;
+  /** Of the matrices on the device. */
+  bytes: number;
+  /** Memory that the engine has taken from the browser by now, in bytes. */
+  heap: number;
+  /** Its chat template is not known, so that turns stand in a frame that may be foreign to it. */
+  unknown_frame: boolean;
+}
+
+/** The addresses of a model's three files. */
+export interface ModelFiles {
+  name: string;
+  config: string;
+  tokenizer: string;
+  weights: string;
+}
+
+/** How to write behind a prompt. */
+export interface GenerateOptions {
+  /** Texts, 1 to 4096; 1 unless told. */
+  n?: number;
+  /** New tokens of a text at most; 64 unless told. */
+  max_tokens?: number;
+  /** Scores are divided by it before a token is drawn; 0 always takes the best. 0.8 unless told. */
+  temperature?: number;
+  /** Draws among the best so many tokens only; 0, the default, among all. */
+  top_k?: number;
+  /** Draws among the best tokens that together have this probability; 0.95 unless told. */
+  top_p?: number;
+  /** Seed of the draws; 1 unless told. */
+  seed?: number;
+}
+
+/** Where texts lie in the student's own space: `width` values a text, one after the other. */
+export interface Embeddings {
+  width: number;
+  values: Float32Array;
+}
+
 export interface RunOptions {
-  /** Principles as JSON text, to run by. */
+  recipe?: "psi" | "lance" | "evokd";
+  /** Principles to run by: a set as JSON text, or recorded ones, a JSON object a line. */
   principles?: string;
   teacher?: AskOptions["teacher"];
   epsilon?: number;
   tell_weakness?: boolean;
   own_words_confirmed?: boolean;
+  learning_rate?: number;
   instances?: number;
   rounds?: number;
   seed?: number;
@@ -120,9 +191,14 @@ export interface StoredFiles {
 export interface Calls {
   open: { input: { base: string; device: DeviceChoice }; output: OpenedEngine };
   check: { input: { files: TaskFiles }; output: TaskSummary };
-  run: { input: { folder: string; settings: string; files: TaskFiles; options: RunOptions } & ChosenModel; output: Report };
+  /** Loads a model from the addresses of its files. */
+  load: { input: { files: ModelFiles }; output: ModelInfo };
+  /** `folder`: where the run is stored, `null` for nowhere. `model`: `null` for the one that is loaded. */
+  run: { input: { folder: string | null; settings: string; files: TaskFiles; options: RunOptions; model: ChosenModel | null }; output: Report };
   /** Goes on with a stored run where it ended. */
   resume: { input: { run: string }; output: Report };
+  /** Gives up a call that is under way, by its number. */
+  abort: { input: { request: number }; output: null };
   stop: { input: Record<never, never>; output: null };
   /** Draws the brief; the next question sends it as it stands. */
   drawBrief: { input: { files: TaskFiles; options: AskOptions }; output: Brief };
@@ -133,6 +209,8 @@ export interface Calls {
   ledger: { input: Record<never, never>; output: string | null };
   setLedger: { input: { ledger: string }; output: null };
   predict: { input: { text: string }; output: BeforeAfter };
+  generate: { input: { prompt: string; options: GenerateOptions }; output: string[] };
+  embed: { input: { texts: string[] }; output: Embeddings };
   adapter: { input: Record<never, never>; output: AdapterFiles };
   instances: { input: Record<never, never>; output: string };
   kept: { input: Record<never, never>; output: Kept };

@@ -4,15 +4,17 @@
  */
 import type { Kept, RunEvent } from "../events";
 import type { ChosenModel, RunOptions, TaskFiles } from "../protocol";
-import { wholeLog } from "../run-file/log";
+import { wholeLog } from "../log";
 import { CodedError, toFailure } from "./failure";
 import { openFile, runsFolder, writeAll } from "./opfs";
 
 const encoder = new TextEncoder();
 
 /** What a run is begun with, beside the task. */
-export interface Begun extends ChosenModel {
+export interface Begun {
   options: RunOptions;
+  /** `null` for the one that was loaded. */
+  model: ChosenModel | null;
 }
 
 const STOPPED = "stopped.txt";

@@ -120,6 +120,10 @@ export class Models {
 
   private async fill(plan: ModelPlan, signal: AbortSignal): Promise<StoredModel> {
     const own = this.blobs.get(plan.id);
+    if (own !== undefined) {
+      // Nobody can say whether what lies there under these names is the same.
+      await deleteModel(plan.id).catch(() => undefined);
+    }
     let folder = await beginModel(plan).catch((thrown: unknown) => {
       this.sayMemory(toFailure(thrown).message);
       return null;
@@ -190,12 +194,14 @@ export class Models {
     }
     const from = sink.length;
     const response = await ask(fileUrl(origin.repository, origin.commit, part.name), part.name, from > 0 ? `${from}-` : null, signal, this.hooks.asked);
-    if (from > 0 && (response.status !== 206 || response.headers.get("content-range")?.startsWith(`bytes ${from}-`) === false)) {
-      // The server sends all of it, or something else than was asked for.
+    const place = response.headers.get("content-range");
+    if (response.status === 416 || response.body === null || (place !== null && !place.startsWith(`bytes ${from}-`))) {
       sink.restart();
+      throw new CodedError("download", `The hub sent another part of ${part.name} than was asked for; try again, the file begins anew.`);
     }
-    if (response.status === 416 || response.body === null) {
-      throw new CodedError("download", `The hub sent nothing for ${part.name}; try again.`);
+    if (response.status !== 206) {
+      // The server sends all of it.
+      sink.restart();
     }
     try {
       for await (const chunk of response.body) {
@@ -255,8 +261,6 @@ function memoryLimit(): number {
 }
 
 async function copy(blob: Blob, sink: Sink, signal: AbortSignal, progress: (done: number) => void): Promise<void> {
-  // A copy is quick: it begins anew, as nobody can say whether the file is still the same.
-  sink.restart();
   for (let at = 0; at < blob.size; at += PIECE) {
     if (signal.aborted) {
       throw stopped();

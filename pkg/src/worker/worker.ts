@@ -1,11 +1,12 @@
 /** The worker: owns the engine, so that the page never waits. It answers the requests of `protocol.ts`, and nothing else. */
 import { BUNDLED_MODEL } from "../models/bundled";
-import type { CallName, Calls, ChosenModel, Message, Request } from "../protocol";
+import type { CallName, Calls, ChosenModel, Message, ModelInfo, Request } from "../protocol";
 import { openEngine } from "./device";
 import { installDoor } from "./door";
 import { CodedError, toFailure } from "./failure";
 import { watchDevices } from "./lost";
-import { fetchModel } from "./model";
+import { bundledFiles, type Fetching, fetchModel } from "./model";
+import type { EngineFile } from "./models/bytes";
 import { Models } from "./models/models";
 import { RunStore } from "./run-store";
 import { begunWith, forgetRuns, keepEdits, keptRuns, storedRun } from "./stored-runs";
@@ -29,8 +30,10 @@ const models = new Models({
   notice: say,
   describe: (files) => theEngine().describe_model(files),
 });
+/** The calls under way, by their number. */
+const underWay = new Map<number, AbortController>();
 
-type Handlers = { [K in CallName]: (input: Calls[K]["input"]) => Promise<Calls[K]["output"]> };
+type Handlers = { [K in CallName]: (input: Calls[K]["input"], signal: AbortSignal) => Promise<Calls[K]["output"]> };
 
 const handlers: Handlers = {
   async open(input) {
@@ -49,19 +52,28 @@ const handlers: Handlers = {
     return theEngine().check_task(files.task, files.seeds, files.test);
   },
 
-  async run({ folder, settings, files, options, model, dtype }) {
-    return alone(async (signal) => {
-      await loadModel({ model, dtype }, signal);
-      const begun = { options, model, dtype };
-      return runAndKeep(await RunStore.create(folder, settings, files, begun, say), files, options, signal);
+  async load({ files }, signal) {
+    const fetched = await fetchModel(files, fetching(signal));
+    return openModel(null, files.name, fetched, "f32", signal);
+  },
+
+  async run({ folder, settings, files, options, model }, given) {
+    return alone(given, async (signal) => {
+      if (model !== null) {
+        await loadModel(model, signal);
+      }
+      const store = folder === null ? null : await RunStore.create(folder, settings, files, { options, model }, say);
+      return runAndKeep(store, files, options, signal);
     });
   },
 
-  async resume({ run }) {
-    return alone(async (signal) => {
-      const { options, model, dtype } = await begunWith(run);
+  async resume({ run }, given) {
+    return alone(given, async (signal) => {
+      const { options, model } = await begunWith(run);
       const { task, seeds, test } = await storedRun(run);
-      await loadModel({ model, dtype }, signal);
+      if (model !== null) {
+        await loadModel(model, signal);
+      }
       return runAndKeep(await RunStore.reopen(run, say), { task, seeds, ...(test === null ? {} : { test }) }, options, signal);
     });
   },
@@ -105,8 +117,22 @@ const handlers: Handlers = {
     return null;
   },
 
+  async abort({ request }) {
+    underWay.get(request)?.abort();
+    return null;
+  },
+
   async predict({ text }) {
     return theEngine().predict(text);
+  },
+
+  async generate({ prompt, options }, signal) {
+    return theEngine().generate(prompt, options, signal);
+  },
+
+  async embed({ texts }, signal) {
+    const values = await theEngine().embed(texts, signal);
+    return { width: texts.length === 0 ? 0 : values.length / texts.length, values };
   },
 
   async adapter() {
@@ -161,11 +187,12 @@ const handlers: Handlers = {
 };
 
 /** One run at a time; Stop reaches it by the signal. */
-async function alone<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+async function alone<T>(given: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   if (running !== null) {
     throw new CodedError("busy", "A run is under way; stop it first.");
   }
   const abort = new AbortController();
+  given.addEventListener("abort", () => abort.abort());
   running = abort;
   try {
     return await work(abort.signal);
@@ -181,14 +208,24 @@ function theEngine(): SeedbedEngine {
   return engine;
 }
 
+function fetching(signal: AbortSignal): Fetching {
+  return {
+    signal,
+    onLoading: (part, done, total) => post({ type: "loading", part, done, total }),
+    onArrived: (url, bytes) => post({ type: "downloaded", url, bytes }),
+  };
+}
+
 async function loadModel({ model, dtype }: ChosenModel, signal: AbortSignal): Promise<void> {
   const wanted = `${model} ${dtype}`;
   if (loadedModel === wanted) {
     return;
   }
-  const loading = (part: string, done: number, total: number | null) => post({ type: "loading", part, done, total });
-  const downloaded = (url: string, bytes: number) => post({ type: "downloaded", url, bytes });
-  const { name, files } = model === BUNDLED_MODEL ? { name: model, files: await fetchModel(base, model, loading, downloaded) } : await models.open(model);
+  const { name, files } = model === BUNDLED_MODEL ? { name: model, files: await fetchModel(bundledFiles(base, model), fetching(signal)) } : await models.open(model);
+  await openModel(wanted, name, files, dtype, signal);
+}
+
+async function openModel(wanted: string | null, name: string, files: EngineFile[], dtype: ChosenModel["dtype"], signal: AbortSignal): Promise<ModelInfo> {
   if (signal.aborted) {
     throw new CodedError("cancelled", "Stopped before the run began.");
   }
@@ -202,6 +239,7 @@ async function loadModel({ model, dtype }: ChosenModel, signal: AbortSignal): Pr
   if (info.unknown_frame) {
     post({ type: "notice", code: "model", message: `The chat template of ${name} is not one that the page knows, so turns are put in a plain frame; the model may answer worse than it can.` });
   }
+  return info;
 }
 
 function say(message: string): void {
@@ -209,7 +247,7 @@ function say(message: string): void {
 }
 
 async function runAndKeep(
-  store: RunStore,
+  store: RunStore | null,
   files: Calls["run"]["input"]["files"],
   options: Calls["run"]["input"]["options"],
   signal: AbortSignal,
@@ -225,24 +263,26 @@ async function runAndKeep(
         if (event.type !== "kept") {
           post({ type: "event", event });
         }
-        store.append(event);
+        store?.append(event);
       },
       signal,
-      store.forEngine(),
+      store?.forEngine(),
     );
     const report = await Promise.race([run, given]);
-    await store.save("report.json", JSON.stringify(report));
-    await store.tidy();
+    await store?.save("report.json", JSON.stringify(report));
+    await store?.tidy();
     return report;
   } catch (thrown) {
     if (signal.aborted) {
-      await store.markStopped();
+      await store?.markStopped();
     }
     throw thrown;
   } finally {
     giveUp = null;
-    await keepResults(store);
-    store.close();
+    if (store !== null) {
+      await keepResults(store);
+      store.close();
+    }
   }
 }
 
@@ -280,12 +320,16 @@ function post(message: Message): void {
 }
 
 async function answer(request: Request): Promise<void> {
+  const abort = new AbortController();
+  underWay.set(request.id, abort);
   try {
     // Each handler takes exactly its own request; the table's type ties the two together, which a lookup by name forgets.
-    const handler = handlers[request.call] as (input: Request) => Promise<Calls[CallName]["output"]>;
-    post({ type: "answer", id: request.id, output: await handler(request) });
+    const handler = handlers[request.call] as (input: Request, signal: AbortSignal) => Promise<Calls[CallName]["output"]>;
+    post({ type: "answer", id: request.id, output: await handler(request, abort.signal) });
   } catch (thrown) {
     post({ type: "failure", id: request.id, failure: toFailure(thrown) });
+  } finally {
+    underWay.delete(request.id);
   }
 }
 

@@ -1,5 +1,5 @@
 /** The engine's way to the door: a knock goes to the page, which passes it on once the visitor has agreed to it. */
-import type { CloseAnswer, DoorAnswer, DoorReply, SeedbedDoor } from "../boundary/door-protocol";
+import type { CloseAnswer, DoorAnswer, DoorReply, SeedbedDoor } from "../door-protocol";
 import type { Message } from "../protocol";
 
 /** Gives the engine its door. */

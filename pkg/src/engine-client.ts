@@ -1,23 +1,24 @@
-/** The page's side of the worker: each call is a promise, and Stop never waits longer than a second. */
-import workerUrl from "./worker/worker.ts?worker&url";
+/** The near side of the worker: each call is a promise, and Stop never waits longer than a second. */
 import type { RunEvent } from "./events";
 import type { CallName, Calls, DeviceChoice, Failure, Message, Request } from "./protocol";
 
 /** How long a run may take to answer Stop before its worker is called deaf; the page needs the rest of the second to show it. */
 const STOP_PATIENCE_MS = 800;
 
+const STOPPED: Failure = { code: "cancelled", message: "Stopped." };
+
 export interface Listener {
   event(event: RunEvent): void;
   loading(done: number, total: number | null): void;
   notice(code: string, message: string): void;
-  lost(message: string): void;
-  keeping(done: number, total: number): void;
-  asked(url: string): void;
+  lost?(message: string): void;
+  keeping?(done: number, total: number): void;
+  asked?(url: string): void;
   /** The engine wants something sent, and waits for the answer on the port. */
-  knock(url: string, body: string, port: MessagePort): void;
-  downloaded(url: string, bytes: number): void;
+  knock?(url: string, body: string, port: MessagePort): void;
+  downloaded?(url: string, bytes: number): void;
   /** The worker was ended. */
-  ended(): void;
+  ended?(): void;
 }
 
 /** A failed call: `code` for the page, `message` for the person. */
@@ -41,20 +42,24 @@ export class EngineClient {
   private lastId = 0;
   private device: DeviceChoice = "auto";
 
-  constructor(private readonly listener: Listener) {}
+  constructor(
+    private readonly listener: Listener,
+    /** How the worker is started is for whoever has bundled it. */
+    private readonly startWorker: () => Worker,
+  ) {}
 
   /** Starts a worker on the device; a worker that is already there is ended. */
   open(device: DeviceChoice): Promise<Calls["open"]["output"]> {
     this.device = device;
-    this.end({ code: "cancelled", message: "Stopped." });
-    const worker = startWorker();
+    this.end(STOPPED);
+    const worker = this.startWorker();
     worker.addEventListener("message", (message: MessageEvent<Message>) => this.receive(message.data));
     worker.addEventListener("error", (event) => {
       event.preventDefault();
       this.failAll({ code: "device", message: `The engine's worker failed (${event.message || "it could not be loaded"}); reload the page.` });
     });
     this.worker = worker;
-    return this.call("open", { base: document.baseURI, device });
+    return this.call("open", { base: location.href, device });
   }
 
   /** Starts the engine again on the same device, as after a crash. */
@@ -62,13 +67,18 @@ export class EngineClient {
     return this.open(this.device);
   }
 
-  call<K extends CallName>(name: K, input: Calls[K]["input"]): Promise<Calls[K]["output"]> {
+  /** `signal` gives the call up: the promise is refused at once, the worker stops as soon as it hears of it. */
+  call<K extends CallName>(name: K, input: Calls[K]["input"], signal?: AbortSignal): Promise<Calls[K]["output"]> {
     const { worker } = this;
     if (worker === null) {
       return Promise.reject(new EngineError({ code: "device", message: "The engine is not open; reload the page." }));
     }
+    if (signal?.aborted === true) {
+      return Promise.reject(new EngineError(STOPPED));
+    }
     const id = ++this.lastId;
     return new Promise((resolve, reject) => {
+      signal?.addEventListener("abort", () => this.giveUp(id), { once: true });
       this.waiting.set(id, { resolve: resolve as Waiting["resolve"], reject });
       worker.postMessage({ call: name, id, ...input } as Request);
     });
@@ -88,10 +98,23 @@ export class EngineClient {
     return Promise.race([settled, patience]);
   }
 
+  /** Ends the worker, and with it whatever it was doing. */
+  close(): void {
+    this.end(STOPPED);
+  }
+
+  private giveUp(id: number): void {
+    const waiting = this.take(id);
+    if (waiting !== undefined) {
+      waiting.reject(new EngineError(STOPPED));
+      void this.call("abort", { request: id }).catch(() => undefined);
+    }
+  }
+
   private end(failure: Failure): void {
     if (this.worker !== null) {
       this.worker.terminate();
-      this.listener.ended();
+      this.listener.ended?.();
     }
     this.worker = null;
     this.failAll(failure);
@@ -114,15 +137,15 @@ export class EngineClient {
       case "notice":
         return this.listener.notice(message.code, message.message);
       case "lost":
-        return this.listener.lost(message.message);
+        return this.listener.lost?.(message.message);
       case "keeping":
-        return this.listener.keeping(message.done, message.total);
+        return this.listener.keeping?.(message.done, message.total);
       case "asked":
-        return this.listener.asked(message.url);
+        return this.listener.asked?.(message.url);
       case "knock":
-        return this.listener.knock(message.url, message.body, message.port);
+        return this.listener.knock?.(message.url, message.body, message.port);
       case "downloaded":
-        return this.listener.downloaded(message.url, message.bytes);
+        return this.listener.downloaded?.(message.url, message.bytes);
       case "answer":
         this.take(message.id)?.resolve(message.output);
         return;
@@ -136,19 +159,4 @@ export class EngineClient {
     this.waiting.delete(id);
     return waiting;
   }
-}
-
-/**
- * A worker loaded from a network address answers to the rules of that response, not to the page's. One started from a
- * blob inherits the page's Content-Security-Policy, so that the worker too can reach nothing but the page's own origin.
- */
-function startWorker(): Worker {
-  const address = new URL(workerUrl, document.baseURI).href;
-  const blob = URL.createObjectURL(new Blob([`import ${JSON.stringify(address)};`], { type: "text/javascript" }));
-  const worker = new Worker(blob, { type: "module", name: "seedbed-engine" });
-  // The address must live until the worker has read it, which its first message or error shows.
-  const forget = () => URL.revokeObjectURL(blob);
-  worker.addEventListener("message", forget, { once: true });
-  worker.addEventListener("error", forget, { once: true });
-  return worker;
 }

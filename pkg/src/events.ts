@@ -1,7 +1,19 @@
 /** What a run says while it works: the same records in the worker's messages, in the run's log and in the shell. */
 
-export type RowName = "untouched" | "seeds_only" | "direct" | "psi";
-export type Stage = "principles" | "warm_up" | "generate" | "train" | "evaluate";
+export type RowName =
+  | "untouched"
+  | "seeds_only"
+  | "all_seeds"
+  | "round_zero"
+  | "direct"
+  | "own_principles"
+  | "recorded"
+  | "psi"
+  | "lance"
+  | "static"
+  | "evokd";
+export type Stage = "principles" | "warm_up" | "generate" | "review" | "analyse" | "train" | "prefer" | "evaluate";
+export type Recipe = "psi" | "lance" | "evokd";
 
 /** All from 0 to 1; `low` and `high` are the 95 % interval of the accuracy on `n` test rows. */
 export interface Metrics {
@@ -28,7 +40,7 @@ export interface Report {
   model: string;
   device: string;
   seed: number;
-  recipe: "psi";
+  recipe: Recipe;
   rows: Partial<Record<RowName, Metrics>>;
   instances: { generated: number; accepted: number; refused: Record<string, number> };
   teacher: { kind: "offline" | "recorded" | "api"; requests: number; bytes: number };
@@ -41,7 +53,7 @@ export interface RunStarted {
   model: string;
   device: string;
   seed: number;
-  recipe: "psi";
+  recipe: Recipe;
   labels: string[];
   seeds: number;
   test: number;
@@ -68,7 +80,7 @@ export interface StageStarted {
   stage: Stage;
   row: RowName | null;
   total: number;
-  unit: "rows" | "steps" | "instances" | "principles";
+  unit: "rows" | "steps" | "instances" | "principles" | "answers";
 }
 
 export interface Progress {
@@ -143,6 +155,97 @@ export interface TrainStep {
   num_tokens: number;
 }
 
+/** A step of preference training; rewards as in TRL, `β` times how much likelier an answer has become. */
+export interface DpoStep {
+  type: "dpo_step";
+  row: RowName | null;
+  step: number;
+  total: number;
+  loss: number;
+  learning_rate: number;
+  grad_norm: number;
+  rewards_chosen: number;
+  rewards_rejected: number;
+  /** Share of pairs whose better answer has the higher reward. */
+  rewards_accuracies: number;
+  rewards_margins: number;
+}
+
+/** An answer was reviewed (LANCE). */
+export interface Reviewed {
+  type: "review";
+  row: RowName;
+  round: number;
+  text: string;
+  answer: string;
+  /** 0 to 10. */
+  score: number;
+  origin: "seed" | "contrast" | "new";
+}
+
+/** Of two answers the better one is to become likelier (LANCE). */
+export interface Preferred {
+  type: "preference";
+  row: RowName;
+  round: number;
+  text: string;
+  chosen: string;
+  rejected: string;
+  scores: [number, number];
+}
+
+/** What the student gets wrong, in counts (EvoKD). */
+export interface WeaknessFound {
+  type: "weakness";
+  row: RowName;
+  round: number;
+  card: Record<string, unknown>;
+}
+
+/** How many instances of each label a round is to write, in the order of the labels (EvoKD). */
+export interface QuotasSet {
+  type: "quotas";
+  row: RowName;
+  round: number;
+  hard: number[];
+  easy: number[];
+}
+
+export interface RoundReport {
+  row: RowName;
+  /** From 1; 0 is the start. */
+  round: number;
+  generated: number;
+  accepted: number;
+  accepted_by_label: number[];
+  rows: number;
+  pairs: number;
+  tokens: { read: number; written: number };
+  /** On rows held out of the seeds (LANCE) or the fresh batch (EvoKD), never on the test rows. */
+  dev: Metrics | null;
+  f1_by_label: number[];
+  chosen: boolean;
+}
+
+export interface RoundFinished {
+  type: "round_finished";
+  report: RoundReport;
+}
+
+/** A brief passed the guard and is sent to the teacher. */
+export interface BriefSent {
+  type: "brief";
+  text: string;
+  destination: string;
+  epsilon: number;
+}
+
+/** Something that a person should know; the run goes on. */
+export interface Note {
+  type: "note";
+  text: string;
+}
+
 export interface RowFinished {
   type: "row_finished";
   row: RowName;
@@ -165,6 +268,14 @@ export type RunEvent =
   | PrincipleJudged
   | InstanceWritten
   | TrainStep
+  | DpoStep
+  | Reviewed
+  | Preferred
+  | WeaknessFound
+  | QuotasSet
+  | RoundFinished
+  | BriefSent
+  | Note
   | RowFinished
   | Finished;
 

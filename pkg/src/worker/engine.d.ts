@@ -2,21 +2,6 @@
  * The wasm module as the worker sees it. Both builds (`cpu`, `gpu`) have this one interface; it is written down here so
  * that the page can be type-checked before any wasm is built.
  */
-declare interface ModelInfo {
-  name: string;
-  parameters: number;
-  layers: number;
-  hidden: number;
-  vocabulary: number;
-  context: number;
-  /** Of the matrices on the device. */
-  bytes: number;
-  /** Memory that the module has taken from the browser by now, in bytes. */
-  heap: number;
-  /** Its chat template is not known, so that turns stand in a frame that may be foreign to it. */
-  unknown_frame: boolean;
-}
-
 /** Where a run's log is: what it holds already, and its files. Lines are appended by whoever hears the events. */
 declare interface EngineLog {
   readonly past: string;
@@ -31,7 +16,7 @@ declare interface SeedbedEngine {
   /** Something a person should know of the device. */
   readonly notice?: string | undefined;
   /** The files are read while the model goes to the device, a few megabytes at a time. */
-  open_model(name: string, files: import("./models/bytes").EngineFile[], dtype: import("../models/types").Dtype): Promise<ModelInfo>;
+  open_model(name: string, files: import("./models/bytes").EngineFile[], dtype: import("../models/types").Dtype): Promise<import("../protocol").ModelInfo>;
   describe_model(files: import("./models/bytes").EngineFile[]): import("../models/types").ModelShape;
   /** What the untouched model answers, the best token always. */
   say(prompt: string, limit: number): Promise<{ text: string; tokens: number; ended: boolean }>;
@@ -46,6 +31,8 @@ declare interface SeedbedEngine {
     log?: EngineLog,
   ): Promise<import("../events").Report>;
   predict(text: string): Promise<import("../protocol").BeforeAfter>;
+  generate(prompt: string, options: import("../protocol").GenerateOptions, signal: AbortSignal): Promise<string[]>;
+  embed(texts: string[], signal: AbortSignal): Promise<Float32Array>;
   adapter_config(): Promise<string>;
   adapter_weights(): Promise<Uint8Array>;
   instances(): string;
