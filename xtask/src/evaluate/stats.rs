@@ -37,7 +37,7 @@ pub fn permutation(differences: &[f64]) -> Option<f64> {
         let terms = differences.iter().enumerate();
         terms
             .map(|(place, value)| {
-                if signs >> place & 1 == 1 {
+                if (signs >> place) & 1 == 1 {
                     -value
                 } else {
                     *value
