@@ -204,7 +204,11 @@ fn a_log_of_another_recipe_or_model_and_a_folder_without_a_run_are_refused_by_na
 
     let begun_with = out.join("run.json");
     let text = fs::read_to_string(&begun_with).expect("what it was begun with");
-    fs::write(&begun_with, text.replace("tests/fixtures/tiny-llama-1m", "models/seedbed-3m")).expect("written");
+    fs::write(
+        &begun_with,
+        text.replace("tests/fixtures/tiny-llama-1m", "models/seedbed-3m"),
+    )
+    .expect("written");
     refuses(
         &["--resume", &path],
         &["tiny-llama-1m", "seedbed-3m", "begin a new run"],
