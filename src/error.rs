@@ -1,5 +1,6 @@
 //! The one error of the crate: what went wrong, in one line a person can act on, and a code a program can.
 
+use crate::evolve::LogError;
 use crate::generate::GenerateError;
 use crate::kernels::DeviceError;
 use crate::model::ModelError;
@@ -47,6 +48,9 @@ pub enum Error {
     #[cfg(all(not(target_arch = "wasm32"), feature = "desk"))]
     #[error(transparent)]
     Pull(#[from] crate::store::models::PullError),
+    /// A run's log.
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// A setting out of its range.
     #[error("{0}")]
     Setting(String),
@@ -72,6 +76,7 @@ impl Error {
             Self::Store(_) => "storage",
             #[cfg(all(not(target_arch = "wasm32"), feature = "desk"))]
             Self::Pull(_) => "download",
+            Self::Log(_) => "bad_log",
             Self::Setting(_) => "bad_setting",
             Self::Cancelled => "cancelled",
         }

@@ -278,3 +278,8 @@ export type RunEvent =
   | Note
   | RowFinished
   | Finished;
+
+/** Something that the engine computed, for the log alone: an interrupted run goes on from it. */
+export interface Kept {
+  type: "kept";
+}

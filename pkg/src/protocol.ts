@@ -169,6 +169,8 @@ export interface StoredRun {
   bytes: number;
   /** As in the page's address. */
   settings: string;
+  /** Where it ended before its end: by the visitor's Stop, or because its tab was closed or reloaded. */
+  unfinished: "stopped" | "interrupted" | null;
 }
 
 /** What earlier runs take of this browser's own storage; the newest first. */
@@ -199,6 +201,8 @@ export interface Calls {
   load: { input: { source: LoadSource; dtype: Dtype }; output: ModelInfo };
   /** `folder`: where the run is stored, `null` for nowhere. `model`: `null` for the one that is loaded. */
   run: { input: { folder: string | null; settings: string; files: TaskFiles; options: RunOptions; model: ChosenModel | null }; output: Report };
+  /** Goes on with a stored run where it ended. */
+  resume: { input: { run: string }; output: Report };
   /** Gives up a call that is under way, by its number. */
   abort: { input: { request: number }; output: null };
   stop: { input: Record<never, never>; output: null };

@@ -5,6 +5,7 @@ mod bench;
 mod brief;
 mod cost;
 mod models;
+mod recipe;
 mod run;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use seedbed::Error;
 use seedbed::kernels::{self, Choice, Opened, Packing};
 use seedbed::model::{Adapter, Model, Placement};
+use serde::{Deserialize, Serialize};
 
 /// Teach a small language model a task from a handful of examples, on your own machine.
 #[derive(Debug, clap::Parser)]
@@ -25,6 +27,8 @@ pub struct Command {
 enum Part {
     /// Run a task end to end: principles, instances, fine-tuning, and the rows it is compared with.
     Run(Box<run::Run>),
+    /// Print a recipe as a file to edit: every knob with its doc line, its range and its usual value.
+    Recipe(recipe::RecipeOf),
     /// Measure a model, with an adapter or without, on a task's test rows.
     Eval(run::Eval),
     /// Print what a teacher would be sent, byte for byte, without sending it.
@@ -48,6 +52,7 @@ impl Command {
     pub async fn run(self) -> Result<(), Error> {
         match self.part {
             Part::Run(run) => run.run().await,
+            Part::Recipe(recipe) => recipe.run(),
             Part::Eval(eval) => eval.run().await,
             Part::Brief(brief) => brief.run(),
             Part::Logits(logits) => logits.run().await,
@@ -61,7 +66,8 @@ impl Command {
 }
 
 /// Where to compute.
-#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum DeviceChoice {
     /// The GPU where a real one answers, else the CPU.
     #[default]
@@ -73,7 +79,7 @@ enum DeviceChoice {
 }
 
 /// Which model, and where it runs.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, clap::Args, Serialize, Deserialize)]
 struct ModelArguments {
     /// Folder of a model in the hub's layout, a GGUF file, or the name of a model that `seedbed pull` has fetched.
     #[arg(long, value_name = "PATH", default_value = "models/seedbed-3m")]
@@ -87,7 +93,8 @@ struct ModelArguments {
 }
 
 /// A format of weights in memory.
-#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum Dtype {
     /// 32 bits.
     #[default]

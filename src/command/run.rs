@@ -1,62 +1,59 @@
 //! `run` and `eval`: a task from end to end, and measuring alone.
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
 
 use seedbed::Error;
 use seedbed::evolve::{
-    self, Ablation, Cancel, Event, Judge, Monitor, Outcome, Recipe, Report, RowName, Settings,
-    Teacher, VoteRule, Voter,
+    self, Cancel, Event, Files, Journal, Kept, LogError, Monitor, Outcome, Report, RowName,
+    Settings, Teacher, Waiting, read_log,
 };
 use seedbed::principle::recorded;
 use seedbed::privacy::{Epsilon, Ledger};
 use seedbed::store::Folder;
 use seedbed::task::{self, Metrics};
 use seedbed::train::Bytes;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::cost::Cost;
+use super::recipe::{self, Options};
 use super::{AdaptedArguments, ModelArguments, print};
+
+/// Files of a run's folder.
+const BEGUN: &str = "run.json";
+const RECIPE: &str = "recipe.toml";
+const REPORT: &str = "report.json";
+const CHECKPOINTS: &str = "checkpoints";
 
 /// Run a task end to end: principles, instances, fine-tuning, and the rows it is compared with.
 #[derive(Debug, clap::Args)]
 pub struct Run {
     /// Folder with task.json, seeds.jsonl and, if there is one, test.jsonl.
-    task: PathBuf,
+    #[arg(required_unless_present = "resume")]
+    task: Option<PathBuf>,
+    /// Go on with the run in a folder that --out has made, where it was interrupted: nothing that is finished is done
+    /// again, and the end is the same.
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with_all = [
+            "task", "model", "device", "dtype", "recipe", "knobs", "recorded", "teacher", "teacher_model", "epsilon",
+            "epsilon_total", "tell_weakness", "share_seeds", "ledger", "confirm_own_words", "out",
+        ]
+    )]
+    resume: Option<PathBuf>,
     #[command(flatten)]
     model: ModelArguments,
-    /// The order of stages: `psi` (principles, then instances from them), `lance` (the model reviews, writes and prefers
-    /// itself, round after round) or `evokd` (its errors decide what is written next).
-    #[arg(long, value_parser = named::<Recipe>, default_value = "psi")]
-    recipe: Recipe,
-    /// Parts of the recipe to switch off, separated by commas. psi: task_level_only, label_level_only, no_selection,
-    /// no_filter. lance: sft_only, dpo_only, no_review, no_cleaning. evokd: no_easy, no_correct, no_history,
-    /// no_separation.
-    #[arg(long, value_name = "PARTS", value_delimiter = ',', value_parser = named::<Ablation>)]
-    ablate: Vec<Ablation>,
-    /// Whose reading of an instance counts: `student` (who learnt to label from the seeds and nothing else), `writer` (who
-    /// wrote it) or `none`.
-    #[arg(long, value_parser = named::<Voter>, default_value = "student")]
-    voter: Voter,
-    /// How the vote is read: `best` (the asked label must be the likeliest), `top_two`, or `calibrated` (after taking away
-    /// what each label scores on average).
-    #[arg(long, value_parser = named::<VoteRule>, default_value = "best")]
-    vote: VoteRule,
-    /// Who reviews in lance: `rubric` (the model in words) or `likelihood`; likelihood for models below 100 M parameters.
-    #[arg(long, value_parser = named::<Judge>)]
-    judge: Option<Judge>,
-    /// lance: reviews drawn for each answer by the rubric.
-    #[arg(long, value_name = "N", default_value_t = Settings::default().reviews)]
-    reviews: usize,
-    /// lance: most new tokens of a review by the rubric.
-    #[arg(long, value_name = "N", default_value_t = Settings::default().review_tokens)]
-    review_tokens: usize,
-    /// evokd: measure a batch after it was trained on, not before.
-    #[arg(long)]
-    evaluate_after: bool,
-    /// evokd: write and learn a quarter of the instances before the first look at the student.
-    #[arg(long)]
-    init: bool,
+    /// The order of stages, by its name or as a file that `seedbed recipe` has printed: `psi` (principles, then instances
+    /// from them), `lance` (the model reviews, writes and prefers itself, round after round) or `evokd` (its errors decide
+    /// what is written next). Options count more than what a file says.
+    #[arg(long, value_name = "NAME|FILE", default_value = "psi")]
+    recipe: String,
+    #[command(flatten, next_help_heading = "Knobs of the recipe")]
+    options: Options,
     /// psi: a file of instances that a large model wrote (rows of text and label), for the row `recorded`.
     #[arg(long, value_name = "FILE")]
     recorded: Option<PathBuf>,
@@ -90,38 +87,6 @@ pub struct Run {
     /// Send your instruction and label names even where they repeat one of your examples.
     #[arg(long)]
     confirm_own_words: bool,
-    /// Accepted instances wanted for each row that has any.
-    #[arg(long, value_name = "N", default_value_t = Settings::default().instances)]
-    instances: usize,
-    /// Rounds in which they are written; usually 1 in psi, 2 in lance, 8 in evokd.
-    #[arg(long, value_name = "N")]
-    rounds: Option<usize>,
-    /// Seed of every random choice.
-    #[arg(long, value_name = "N", default_value_t = Settings::default().seed)]
-    seed: u64,
-    /// Use at most so many seeds of each label, drawn by chance.
-    #[arg(long, value_name = "N")]
-    seeds_per_label: Option<usize>,
-    /// Measure on at most so many test rows.
-    #[arg(long, value_name = "N")]
-    test_limit: Option<usize>,
-    /// Passes over seeds and instances that each row's fine-tuning is as long as.
-    #[arg(long, value_name = "N", default_value_t = Settings::default().epochs)]
-    epochs: usize,
-    /// Peak learning rate; chosen by the model's width unless given.
-    #[arg(long, value_name = "RATE")]
-    learning_rate: Option<f64>,
-    /// Rows to make, separated by commas; the recipe's own unless given. psi: untouched, seeds_only, direct,
-    /// own_principles, recorded, psi. lance: untouched, seeds_only, round_zero, lance. evokd: untouched, seeds_only,
-    /// all_seeds, static, evokd.
-    #[arg(long, value_delimiter = ',', value_parser = row)]
-    rows: Vec<RowName>,
-    /// Rows trained on at once, at most; with fewer, fewer are written and labelled at once too.
-    #[arg(long, value_name = "N", default_value_t = Settings::default().batch)]
-    batch: usize,
-    /// Rank of the adapter.
-    #[arg(long, value_name = "N", default_value_t = Settings::default().rank)]
-    rank: usize,
     /// Refuse a run that would take more of the device's memory than this, such as 800M or 4G.
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     memory: Option<u64>,
@@ -133,14 +98,77 @@ pub struct Run {
     json: bool,
 }
 
-fn row(name: &str) -> Result<RowName, String> {
-    RowName::ALL
-        .into_iter()
-        .find(|row| row.name() == name)
-        .ok_or_else(|| {
-            let known: Vec<&str> = RowName::ALL.iter().map(|row| row.name()).collect();
-            format!("known rows are {}", known.join(", "))
+/// What a run was begun with, beside its recipe: the file `run.json` of its folder.
+#[derive(Debug, Serialize, Deserialize)]
+struct Begun {
+    task: PathBuf,
+    model: ModelArguments,
+    /// Texts of files, since those may be gone when the run goes on.
+    recorded: Option<String>,
+    epsilon: Epsilon,
+    ledger: Option<Ledger>,
+    confirm_own_words: bool,
+    tell_weakness: bool,
+    share_seeds: usize,
+    teacher: Asked,
+}
+
+/// Who writes the principles; its key is no part of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Asked {
+    Offline,
+    Recorded(String),
+    Api { url: String, model: String },
+}
+
+impl Begun {
+    /// All settings: those of the recipe, and these.
+    fn settings(&self, recipe: Settings) -> Settings {
+        Settings {
+            recorded: self.recorded.clone(),
+            epsilon: self.epsilon,
+            ledger: self.ledger.clone(),
+            own_words_confirmed: self.confirm_own_words,
+            tell_weakness: self.tell_weakness,
+            share_seeds: self.share_seeds,
+            teacher: match self.teacher.clone() {
+                Asked::Offline => Teacher::Offline,
+                Asked::Recorded(text) => Teacher::Recorded(text),
+                Asked::Api { url, model } => Teacher::Api {
+                    url,
+                    model,
+                    key: std::env::var("SEEDBED_KEY").ok(),
+                },
+            },
+            ..recipe
+        }
+    }
+}
+
+/// The files of a run's log, below its folder.
+struct Shelf(Rc<Folder>);
+
+impl Files for Shelf {
+    fn put<'a>(&'a self, name: &'a str, bytes: Vec<u8>) -> Waiting<'a, ()> {
+        let name = format!("{CHECKPOINTS}/{name}");
+        Box::pin(async move { Ok(self.0.put(&name, &bytes)?) })
+    }
+
+    fn get<'a>(&'a self, name: &'a str) -> Waiting<'a, Vec<u8>> {
+        let path = self.0.root().join(CHECKPOINTS).join(name);
+        Box::pin(async move {
+            std::fs::read(&path).map_err(|cause| {
+                let (name, cause) = (path.display().to_string(), cause.to_string());
+                LogError::File { name, cause }.into()
+            })
         })
+    }
+
+    fn remove(&self, name: &str) {
+        // It only takes room, and goes with the rest when the run is over.
+        let _ = std::fs::remove_file(self.0.root().join(CHECKPOINTS).join(name));
+    }
 }
 
 /// Reads a size: bytes, or with K, M or G in steps of 1024.
@@ -158,70 +186,53 @@ fn bytes(text: &str) -> Result<u64, String> {
         .ok_or_else(|| "give a number of bytes, such as 800M or 4G".to_owned())
 }
 
-/// Reads one of a few words by the names that files use for them.
-fn named<T: serde::de::DeserializeOwned>(word: &str) -> Result<T, String> {
-    serde_json::from_value(json!(word)).map_err(|error| error.to_string())
-}
-
 impl Run {
     /// Does it.
     pub async fn run(self) -> Result<(), Error> {
-        let task = task::read_folder(&self.task)?;
-        let usual = Settings::of(self.recipe);
-        let share = |count: usize| (count * self.batch).div_ceil(usual.batch);
-        let settings = Settings {
-            batch: self.batch,
-            writers: share(usual.writers).min(usual.writers),
-            readers: share(usual.readers).min(usual.readers),
-            rank: self.rank,
-            ablations: self.ablate.clone(),
-            voter: self.voter,
-            vote: self.vote,
-            judge: self.judge,
-            reviews: self.reviews,
-            review_tokens: self.review_tokens,
-            evaluate_after: self.evaluate_after,
-            init: self.init,
-            recorded: self.recorded()?,
-            teacher: self.teacher()?,
-            epsilon: self.epsilon,
-            ledger: self.ledger()?,
-            own_words_confirmed: self.confirm_own_words,
-            tell_weakness: self.tell_weakness,
-            share_seeds: self.share_seeds,
-            instances: self.instances,
-            rounds: self.rounds,
-            seed: self.seed,
-            seeds_per_label: self.seeds_per_label,
-            test_limit: self.test_limit,
-            epochs: self.epochs,
-            learning_rate: self.learning_rate,
-            rows: match self.rows.is_empty() {
-                true => usual.rows.clone(),
-                false => self.rows.clone(),
-            },
-            ..usual
+        let (begun, settings, folder, past) = match &self.resume {
+            Some(path) => {
+                if path.join(REPORT).exists() {
+                    return self.finished(path);
+                }
+                let begun = Begun::read(path)?;
+                let recipe = path.join(RECIPE);
+                let settings = begun.settings(recipe::open(&recipe.to_string_lossy())?);
+                let (folder, log) = Folder::open(path)?;
+                let (past, whole) = read_log(&log)?;
+                folder.cut(whole)?;
+                (begun, settings, Some(folder), past)
+            }
+            None => {
+                let begun = self.begin()?;
+                let mut settings = begun.settings(recipe::open(&self.recipe)?);
+                self.options.apply(&mut settings)?;
+                shrink(&mut settings);
+                settings.check()?;
+                self.confirm_sharing(&settings.teacher)?;
+                let folder = match &self.out {
+                    Some(path) => Some(begun.create(path, &settings)?),
+                    None => None,
+                };
+                (begun, settings, folder, Vec::new())
+            }
         };
         settings.check()?;
-        self.confirm_sharing(&settings.teacher)?;
-        let mut folder = match &self.out {
-            Some(path) => Some(Folder::create(path)?),
-            None => None,
-        };
-        let (model, mut opened) = self.model.open().await?;
+        let task = task::read_folder(&begun.task)?;
+        let (model, mut opened) = begun.model.open().await?;
         opened.limits.budget = self.memory.or(opened.limits.budget);
         eprintln!("{} on {} ({})", task.name, model.name, opened.name);
 
         let mut shown = Shown::new();
         let mut broken = None;
         let mut outcome = Outcome::default();
+        let folder = folder.map(Rc::new);
         let result = {
             let cancel = Cancel::new();
             let stop = cancel.clone();
             let mut monitor = Monitor::new(
                 |event: &Event| {
                     shown.show(event);
-                    if let Some(folder) = &mut folder
+                    if let Some(folder) = &folder
                         && let Err(error) = folder.append(event)
                     {
                         // The run ends in good order, with everything made so far handed over below.
@@ -231,6 +242,9 @@ impl Run {
                 },
                 cancel,
             );
+            if let Some(folder) = &folder {
+                monitor = monitor.with_journal(journal(folder.clone(), past));
+            }
             evolve::run(
                 &model,
                 &opened,
@@ -249,6 +263,10 @@ impl Run {
             keep(folder, &outcome)?;
         }
         let report = result?;
+        if let Some(folder) = &folder {
+            // With the report there, nobody goes on from them.
+            let _ = std::fs::remove_dir_all(folder.root().join(CHECKPOINTS));
+        }
         if self.json {
             return print(&Costed {
                 cost: Cost::of(&report, &task),
@@ -265,6 +283,46 @@ impl Run {
             println!("{}", line(row.name(), metrics));
         }
         Ok(())
+    }
+
+    /// A run that needs no going on says what came of it.
+    fn finished(&self, folder: &Path) -> Result<(), Error> {
+        let path = folder.join(REPORT);
+        if !self.json {
+            eprintln!("this run is finished; its report is {}", path.display());
+            return Ok(());
+        }
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        let report: serde_json::Value = serde_json::from_str(&text).map_err(|error| {
+            Error::Setting(format!(
+                "{}: no report ({error}); delete it",
+                path.display()
+            ))
+        })?;
+        print(&report)
+    }
+
+    fn begin(&self) -> Result<Begun, Error> {
+        let here = |path: &Path| match path.exists() {
+            true => std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
+            false => path.to_owned(),
+        };
+        let task = self.task.as_deref().unwrap_or(Path::new("."));
+        Ok(Begun {
+            task: here(task),
+            // A name of a kept model is no path, and stays as it is.
+            model: ModelArguments {
+                model: here(&self.model.model),
+                ..self.model
+            },
+            recorded: self.recorded()?,
+            epsilon: self.epsilon,
+            ledger: self.ledger()?,
+            confirm_own_words: self.confirm_own_words,
+            tell_weakness: self.tell_weakness,
+            share_seeds: self.share_seeds,
+            teacher: self.teacher()?,
+        })
     }
 
     fn recorded(&self) -> Result<Option<String>, Error> {
@@ -332,13 +390,13 @@ impl Run {
         Ok(Some(Ledger::from_json(&text)?))
     }
 
-    fn teacher(&self) -> Result<Teacher, Error> {
+    fn teacher(&self) -> Result<Asked, Error> {
         if self.teacher == "offline" {
-            return Ok(Teacher::Offline);
+            return Ok(Asked::Offline);
         }
         if let Some(file) = self.teacher.strip_prefix("recorded:") {
             return std::fs::read_to_string(file)
-                .map(Teacher::Recorded)
+                .map(Asked::Recorded)
                 .map_err(|cause| {
                     Error::Setting(format!(
                         "{file}: cannot be read ({cause}); give a principles file"
@@ -346,16 +404,72 @@ impl Run {
                 });
         }
         if self.teacher.contains("://") {
-            return Ok(Teacher::Api {
+            return Ok(Asked::Api {
                 url: self.teacher.clone(),
                 model: self.teacher_model.clone(),
-                key: std::env::var("SEEDBED_KEY").ok(),
             });
         }
         Err(Error::Setting(format!(
             "--teacher {} is not known; use offline, recorded:FILE or an address",
             self.teacher
         )))
+    }
+}
+
+impl Begun {
+    /// Makes the folder of a run and writes down what it is begun with.
+    fn create(&self, path: &Path, settings: &Settings) -> Result<Folder, Error> {
+        let log = path.join("events.jsonl");
+        let before = std::fs::read_to_string(log).unwrap_or_default();
+        // One kept line says what a run was begun with; a second that something was done.
+        let worked = read_log(&before).is_ok_and(|(past, _)| past.len() > 1);
+        if worked && !path.join(REPORT).exists() {
+            return Err(Error::Setting(format!(
+                "{0} holds a run that is not finished; go on with it by --resume {0}, or choose another --out",
+                path.display()
+            )));
+        }
+        let folder = Folder::create(path)?;
+        // What an earlier run left here would pass for this one's.
+        let _ = std::fs::remove_file(path.join(REPORT));
+        let _ = std::fs::remove_dir_all(path.join(CHECKPOINTS));
+        let text = serde_json::to_string_pretty(self).unwrap_or_default();
+        folder.put(BEGUN, text.as_bytes())?;
+        folder.put(RECIPE, recipe::write(settings).as_bytes())?;
+        Ok(folder)
+    }
+
+    fn read(folder: &Path) -> Result<Self, Error> {
+        let path = folder.join(BEGUN);
+        let refused = |cause: String| {
+            Error::Setting(format!(
+                "{}: {cause}; give the --out folder of a run that was begun",
+                path.display()
+            ))
+        };
+        let text = std::fs::read_to_string(&path).map_err(|cause| refused(cause.to_string()))?;
+        serde_json::from_str(&text).map_err(|cause| refused(cause.to_string()))
+    }
+}
+
+/// With fewer rows trained on at once, fewer are written and labelled at once too.
+fn shrink(settings: &mut Settings) {
+    let usual = Settings::of(settings.recipe);
+    let share = |count: usize| (count * settings.batch).div_ceil(usual.batch).max(1);
+    let (writers, readers) = (share(usual.writers), share(usual.readers));
+    if settings.batch < usual.batch {
+        settings.writers = settings.writers.min(writers);
+        settings.readers = settings.readers.min(readers);
+    }
+}
+
+/// The journal of a run. How often a training is kept changes nothing but the time a resumed run takes, so it is no knob;
+/// tests want it after every step.
+fn journal(folder: Rc<Folder>, past: Vec<Kept>) -> Journal {
+    let journal = Journal::new(Rc::new(Shelf(folder)), past);
+    match std::env::var("SEEDBED_CHECKPOINT_SECONDS").map(|text| text.parse()) {
+        Ok(Ok(seconds)) => journal.checkpoint_every(Duration::from_secs(seconds)),
+        _ => journal,
     }
 }
 
@@ -393,7 +507,7 @@ fn keep(folder: &Folder, outcome: &Outcome) -> Result<(), Error> {
     }
     if let Some(report) = &outcome.report {
         let text = serde_json::to_string_pretty(report).unwrap_or_default();
-        folder.put("report.json", text.as_bytes())?;
+        folder.put(REPORT, text.as_bytes())?;
     }
     Ok(())
 }

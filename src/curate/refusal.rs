@@ -40,6 +40,16 @@ pub enum Refusal {
         /// The label that was read.
         predicted: String,
     },
+    /// The reader is too sure of its label to learn from it, or not sure enough to trust it.
+    #[error("the reader gives its label {:.0} %; from {:.0} to {:.0} % is wanted", 100.0 * .share, 100.0 * .least, 100.0 * .most)]
+    Agreement {
+        /// The label's probability, 0 to 1.
+        share: f64,
+        /// The least that is wanted.
+        least: f64,
+        /// The most.
+        most: f64,
+    },
     /// The reviewer's mark for it is too low.
     #[error("its mark is {score:.1}; above {cut:.1} is needed")]
     Score {
@@ -79,6 +89,7 @@ impl Refusal {
             Self::Copy { .. } => "copy",
             Self::Similar { .. } => "similar",
             Self::Vote { .. } => "vote",
+            Self::Agreement { .. } => "agreement",
             Self::Score { .. } => "score",
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Ablation;
+use super::{Ablation, Kept};
 use crate::curate::WeaknessCard;
 use crate::principle::{Principle, Verdict};
 use crate::privacy::Epsilon;
@@ -310,6 +310,8 @@ pub enum Event {
         /// In one line.
         text: String,
     },
+    /// Something was computed: what a run that was interrupted goes on from.
+    Kept(Kept),
     /// A row was measured.
     RowFinished {
         /// Which.

@@ -6,6 +6,8 @@
 mod data;
 mod event;
 mod evokd;
+mod journal;
+mod knobs;
 mod lance;
 mod memory;
 mod monitor;
@@ -24,8 +26,10 @@ pub use event::{
     Difficulty, Event, Instance, InstanceCounts, Origin, Report, RoundReport, RowName, Stage,
     TeacherReport, Tokens,
 };
+pub use journal::{Files, Journal, Kept, LogError, Waiting, read_log};
+pub use knobs::{KNOBS, Knob, Settings, knob};
 pub use monitor::{Cancel, Monitor};
 pub use run::{Outcome, offline_principles, run};
-pub use settings::{Ablation, Judge, Recipe, Settings, Teacher, VoteRule, Voter};
+pub use settings::{Ablation, Judge, Recipe, Teacher, VoteRule, Voter};
 pub use stages::{evaluate, predict};
 pub use teaching::{Question, ask, brief};

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use web_time::Instant;
 
-use super::{Event, RowName, Stage};
+use super::{Event, Journal, RowName, Stage};
 use crate::Error;
 
 /// A wish to stop that reaches a run wherever it waits.
@@ -68,11 +68,16 @@ impl Cancel {
     }
 }
 
+type Listener<'a> = RefCell<Box<dyn FnMut(&Event) + 'a>>;
+
 /// Watches one run.
 pub struct Monitor<'a> {
-    on_event: Box<dyn FnMut(&Event) + 'a>,
+    on_event: Listener<'a>,
     cancel: Cancel,
     started: Instant,
+    /// Seconds that earlier sittings of the same run have worked.
+    before: Cell<f64>,
+    pub(super) journal: Option<Journal>,
     /// Expected work of every part still to come or done, in rows read or their like, and in how many goes it comes.
     plan: BTreeMap<(Stage, Option<RowName>), (f64, usize)>,
     finished: f64,
@@ -84,16 +89,19 @@ struct Part {
     stage: Stage,
     row: Option<RowName>,
     total: usize,
-    started: Instant,
+    /// By the run's clock.
+    started: f64,
 }
 
 impl<'a> Monitor<'a> {
     /// Sends events to `on_event` and stops when `cancel` says so.
     pub fn new(on_event: impl FnMut(&Event) + 'a, cancel: Cancel) -> Self {
         Self {
-            on_event: Box::new(on_event),
+            on_event: RefCell::new(Box::new(on_event)),
             cancel,
             started: Instant::now(),
+            before: Cell::new(0.0),
+            journal: None,
             plan: BTreeMap::new(),
             finished: 0.0,
             current: None,
@@ -106,9 +114,21 @@ impl<'a> Monitor<'a> {
         self.cancel.clone()
     }
 
-    /// Sends an event.
-    pub fn send(&mut self, event: &Event) {
-        (self.on_event)(event);
+    /// Sends an event, unless it was sent before the run was interrupted.
+    pub fn send(&self, event: &Event) {
+        if !self.is_past() {
+            (self.on_event.borrow_mut())(event);
+        }
+    }
+
+    /// Seconds that the run has worked, in all its sittings.
+    pub(super) fn clock(&self) -> f64 {
+        self.before.get() + self.started.elapsed().as_secs_f64()
+    }
+
+    /// Puts the clock to where an earlier sitting had it.
+    pub(super) fn set_clock(&self, at: f64) {
+        self.before.set(at - self.started.elapsed().as_secs_f64());
     }
 
     /// Says how much work each part will be, so that progress can be shown for the whole.
@@ -132,7 +152,7 @@ impl<'a> Monitor<'a> {
             stage,
             row,
             total,
-            started: Instant::now(),
+            started: self.clock(),
         });
         self.send(&Event::StageStarted {
             stage,
@@ -154,7 +174,7 @@ impl<'a> Monitor<'a> {
             let work = self.work(part.stage, part.row);
             let overall = ((self.finished + work * share.min(1.0)) / all.max(f64::MIN_POSITIVE))
                 .clamp(0.0, 1.0);
-            let elapsed = self.started.elapsed().as_secs_f64();
+            let elapsed = self.clock();
             let event = Event::Progress {
                 stage: part.stage,
                 row: part.row,
@@ -212,7 +232,7 @@ impl<'a> Monitor<'a> {
     /// The current stage is over.
     pub(super) fn end(&mut self) {
         if let Some(part) = self.current.take() {
-            let seconds = part.started.elapsed().as_secs_f64();
+            let seconds = self.clock() - part.started;
             *self.seconds.entry(part.stage.name().into()).or_default() += seconds;
             self.finished += self.work(part.stage, part.row);
             self.send(&Event::StageFinished {

@@ -1,5 +1,6 @@
 //! Where a run's principles come from, and which of them the seeds vote for.
 
+use super::journal::{Kept, Sum};
 use super::run::Run;
 use super::stages::Bench;
 use super::{
@@ -146,12 +147,10 @@ pub(super) async fn select(
                 rejected: bench.writing_row(seed, &[], &[])?,
             });
         }
+        let found = asked(bench, monitor, student, &pairs).await?;
         let mut gains = vec![0.0f32; voters.len()];
-        let found = monitor
-            .whole(reference_logps(bench.model, Some(student), &pairs))
-            .await?;
-        for (place, logps) in places.into_iter().zip(found) {
-            gains[place] = (logps.chosen - logps.rejected) as f32;
+        for (place, gain) in places.into_iter().zip(found) {
+            gains[place] = gain;
         }
         votes.push(gains);
         tokens.push(bench.model.vocabulary.encode(&principle.text)?.len());
@@ -165,6 +164,34 @@ pub(super) async fn select(
         });
     }
     Ok(selection.set)
+}
+
+/// By how much the chosen text of each pair is likelier than the other, nats.
+async fn asked(
+    bench: &Bench<'_>,
+    monitor: &Monitor<'_>,
+    student: &Adapter,
+    pairs: &[Pair],
+) -> Result<Vec<f32>, Error> {
+    let rows = pairs.iter().flat_map(|pair| [&pair.chosen, &pair.rejected]);
+    let of = Sum::new().rows(rows).end();
+    if let Some(kept) = monitor.recall("votes", of)? {
+        return Ok(kept.numbers.into_iter().map(f32::from_bits).collect());
+    }
+    let found = monitor
+        .whole(reference_logps(bench.model, Some(student), pairs))
+        .await?;
+    let gains: Vec<f32> = found
+        .iter()
+        .map(|logps| (logps.chosen - logps.rejected) as f32)
+        .collect();
+    monitor.keep(Kept {
+        what: "votes".into(),
+        of,
+        numbers: gains.iter().map(|gain| gain.to_bits()).collect(),
+        ..Kept::default()
+    });
+    Ok(gains)
 }
 
 #[cfg(test)]

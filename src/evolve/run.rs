@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::data::{limit_seeds, split};
+use super::journal::Sum;
 use super::stages::{Bench, count};
 use super::{
     Event, Instance, Monitor, Recipe, Report, RoundReport, RowName, Settings, Stage, TeacherReport,
@@ -116,6 +117,11 @@ pub async fn run(
         warnings: task.warnings.clone(),
         memory,
     });
+    run.monitor.check_start(&[
+        ("model", named(model)),
+        ("task", sum_of(whole)),
+        ("settings", settings.lines()),
+    ])?;
     if run.wants(RowName::Untouched) {
         run.measure(RowName::Untouched, None).await?;
     }
@@ -307,6 +313,18 @@ impl<'a> Run<'a, '_> {
         self.outcome.report = Some(report.clone());
         report
     }
+}
+
+/// A model as a log names it.
+fn named(model: &Model) -> String {
+    let parameters = model.decoder.config().parameters();
+    format!("{} ({parameters} parameters)", model.name)
+}
+
+/// A task as a log names it: by a checksum of all that is in it.
+fn sum_of(task: &Task) -> String {
+    let all = serde_json::to_string(task).unwrap_or_default();
+    format!("{} ({:08x})", task.name, Sum::new().text(&all).end())
 }
 
 /// A row's accepted instances as examples, of one round or of all.

@@ -1,12 +1,11 @@
-//! The knobs of a run, each with its range, and the switches that take a part of a method away.
+//! What a recipe may be told: its rows and rounds, the switches that take a part of a method away, who votes and who judges.
 
 use serde::{Deserialize, Serialize};
 
 use super::RowName;
+use super::knobs::{KNOBS, Settings};
 use crate::Error;
-use crate::curate::pack::Cuts;
-use crate::generate::Sampling;
-use crate::privacy::{Brief, Destination, Epsilon, Ledger};
+use crate::privacy::Destination;
 
 /// An order of stages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -211,94 +210,6 @@ impl Teacher {
     }
 }
 
-/// The knobs of a run.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// The order of stages.
-    pub recipe: Recipe,
-    /// Parts of the recipe that are switched off.
-    pub ablations: Vec<Ablation>,
-    /// Who writes the principles.
-    pub teacher: Teacher,
-    /// Instances a large model wrote, as rows of text and label, for the row `recorded`.
-    pub recorded: Option<String>,
-    /// Accepted instances wanted for each row that has any.
-    pub instances: usize,
-    /// Rounds in which they are written; the recipe's usual number when `None`.
-    pub rounds: Option<usize>,
-    /// How much the brief may tell of one seed; nothing of the seeds is told when zero.
-    pub epsilon: Epsilon,
-    /// A brief that the user has seen, to be sent as it stands; without it, one is drawn.
-    pub brief: Option<Brief>,
-    /// What an endpoint has answered before the run, as a recorded teacher's text; it is then not asked a first time.
-    pub asked: Option<String>,
-    /// Whether an endpoint is told, with noise, what the student gets wrong, from the second round on (recipe `evokd`).
-    pub tell_weakness: bool,
-    /// Seeds that an endpoint is sent as they stand, as in the published PSI; the user has confirmed it. 0 unless told.
-    #[cfg(feature = "desk")]
-    pub share_seeds: usize,
-    /// What has left so far, with the user's budget, where a run goes on with an earlier one's.
-    pub ledger: Option<Ledger>,
-    /// Whether the user has confirmed words of their own that repeat an example.
-    pub own_words_confirmed: bool,
-    /// Seed of every random choice, but for the noise of the brief.
-    pub seed: u64,
-    /// Seeds of each label that are used, drawn by chance; all when `None`. EvoKD is published with 1, 3 and 5.
-    pub seeds_per_label: Option<usize>,
-    /// Most test rows to measure on; all when `None`.
-    pub test_limit: Option<usize>,
-    /// Passes over seeds and instances that the fine-tuning of each row is as long as.
-    pub epochs: usize,
-    /// The rows to make.
-    pub rows: Vec<RowName>,
-    /// Rows of a training batch.
-    pub batch: usize,
-    /// Peak learning rate; [`Settings::rate`] chooses one by the model's width when `None`.
-    pub learning_rate: Option<f64>,
-    /// Rank of the adapter.
-    pub rank: usize,
-    /// `lora_alpha` of the adapter.
-    pub alpha: f64,
-    /// How often each seed counts beside one instance.
-    pub seed_weight: usize,
-    /// Most seeds shown as examples in a writing prompt.
-    pub shots: usize,
-    /// Most rules in a writing prompt.
-    pub rules: usize,
-    /// Tokens that the principles that are kept may have together.
-    pub principle_tokens: usize,
-    /// Instances written at once.
-    pub writers: usize,
-    /// Rows labelled at once.
-    pub readers: usize,
-    /// Most new tokens of an instance.
-    pub max_new: usize,
-    /// How instances are drawn.
-    pub sampling: Sampling,
-    /// Whose vote an instance needs.
-    pub voter: Voter,
-    /// How the vote is read.
-    pub vote: VoteRule,
-    /// Who reviews (LANCE); chosen by the model's size when `None`.
-    pub judge: Option<Judge>,
-    /// Reviews drawn for each answer by the rubric (LANCE).
-    pub reviews: usize,
-    /// Most new tokens of a review by the rubric (LANCE).
-    pub review_tokens: usize,
-    /// New prompts drawn from one parent, and answers to each (LANCE).
-    pub draws: usize,
-    /// Marks above which answers are used (LANCE).
-    pub cuts: Cuts,
-    /// How reviews and answers are drawn (LANCE).
-    pub review_sampling: Sampling,
-    /// The batch is measured after it was trained on, not before (EvoKD).
-    pub evaluate_after: bool,
-    /// A share of the instances is written without looking at the student, and learnt first (EvoKD + Init).
-    pub init: bool,
-    /// Share of all earlier instances that is learnt again, every third round (EvoKD).
-    pub replay: f64,
-}
-
 impl Default for Settings {
     fn default() -> Self {
         Self::of(Recipe::Psi)
@@ -306,65 +217,25 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The usual settings of a recipe.
-    pub fn of(recipe: Recipe) -> Self {
-        Self {
-            recipe,
-            ablations: Vec::new(),
-            teacher: Teacher::Offline,
-            recorded: None,
-            instances: 140,
-            rounds: None,
-            epsilon: Epsilon::ROUND,
-            brief: None,
-            asked: None,
-            tell_weakness: false,
-            #[cfg(feature = "desk")]
-            share_seeds: 0,
-            ledger: None,
-            own_words_confirmed: false,
-            seed: 1,
-            seeds_per_label: None,
-            test_limit: None,
-            epochs: 5,
-            rows: recipe.usual_rows().to_vec(),
-            batch: 8,
-            learning_rate: None,
-            rank: 16,
-            alpha: 32.0,
-            seed_weight: 2,
-            shots: 3,
-            rules: 3,
-            principle_tokens: 600,
-            writers: 16,
-            readers: 16,
-            max_new: 96,
-            sampling: Sampling {
-                temperature: 0.9,
-                top_k: 0,
-                top_p: 0.95,
-            },
-            voter: Voter::default(),
-            vote: VoteRule::default(),
-            judge: None,
-            reviews: 3,
-            review_tokens: 512,
-            draws: 4,
-            cuts: Cuts::default(),
-            review_sampling: Sampling {
-                temperature: 0.7,
-                top_k: 0,
-                top_p: 0.9,
-            },
-            evaluate_after: false,
-            init: false,
-            replay: 0.25,
-        }
-    }
-
     /// Rounds of the run.
     pub fn rounds(&self) -> usize {
         self.rounds.unwrap_or_else(|| self.recipe.usual_rounds())
+    }
+
+    /// All knobs, one a line: what a run that goes on must have in common with the one that began.
+    pub(super) fn lines(&self) -> String {
+        let mut copy = self.clone();
+        let mut lines = format!(
+            "recipe {}\nteacher {}\nepsilon {}",
+            self.recipe.name(),
+            self.teacher.kind(),
+            self.epsilon
+        );
+        for knob in KNOBS.iter().filter(|knob| knob.serves(self.recipe)) {
+            let value = knob.get(&mut copy).to_string();
+            lines.extend(["\n", knob.name, " ", &value]);
+        }
+        lines
     }
 
     /// Whether a part of the method is switched off.
@@ -385,36 +256,9 @@ impl Settings {
     ///
     /// [`Error::Setting`] naming the knob and its range.
     pub fn check(&self) -> Result<(), Error> {
-        let ranges = [
-            ("instances", self.instances, 1, 100_000),
-            ("rounds", self.rounds(), 1, 100),
-            ("epochs", self.epochs, 1, 1000),
-            ("batch", self.batch, 1, 1024),
-            ("rank", self.rank, 1, 1024),
-            ("reviews", self.reviews, 1, 100),
-            ("draws", self.draws, 1, 100),
-            ("review tokens", self.review_tokens, 1, 100_000),
-            (
-                "seeds per label",
-                self.seeds_per_label.unwrap_or(1),
-                1,
-                1_000_000,
-            ),
-            ("test rows", self.test_limit.unwrap_or(1), 1, 10_000_000),
-        ];
-        for (name, value, least, most) in ranges {
-            if value < least || value > most {
-                return refuse(format!(
-                    "{name} is {value}; it must lie between {least} and {most}"
-                ));
-            }
-        }
-        if let Some(rate) = self.learning_rate
-            && !(rate > 0.0 && rate <= 1.0)
-        {
-            return refuse(format!(
-                "the learning rate is {rate}; it must lie above 0 and at most at 1"
-            ));
+        let mut copy = self.clone();
+        for knob in KNOBS {
+            knob.check(&knob.get(&mut copy)).map_err(Error::Setting)?;
         }
         if let Teacher::Api { url, .. } = &self.teacher {
             Destination::parse(url)?;

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use super::journal::{Kept, Sum};
 use crate::Error;
 use crate::curate::review::{MOST, likelihood};
 use crate::evolve::{
@@ -140,7 +141,7 @@ impl<'a> Bench<'a> {
         salt: u64,
     ) -> Result<Adapter, Error> {
         let mut trainer = self.trainer(start, steps, salt)?;
-        self.steps(monitor, place, &mut trainer, groups, steps, salt)
+        self.tune(monitor, place, &mut trainer, groups, (steps, true), salt)
             .await?;
         Ok(trainer.finish())
     }
@@ -180,14 +181,38 @@ impl<'a> Bench<'a> {
         steps: usize,
         salt: u64,
     ) -> Result<(), Error> {
+        self.tune(monitor, place, trainer, groups, (steps, false), salt)
+            .await
+    }
+
+    /// So many steps, and whether the training ends with them.
+    async fn tune(
+        &self,
+        monitor: &mut Monitor<'_>,
+        place: (Stage, Option<RowName>),
+        trainer: &mut Trainer<'_>,
+        groups: &[Vec<Row>],
+        (steps, ends): (usize, bool),
+        salt: u64,
+    ) -> Result<(), Error> {
         let mut rng = fastrand::Rng::with_seed(self.seed(salt));
         let mut batches: Vec<Vec<Row>> = Vec::new();
         monitor.begin(place.0, place.1, steps);
+        let of = Sum::new().rows(groups.iter().flatten()).end();
+        let device = self.model.decoder.device();
+        let done = monitor.resume(trainer, of, steps, device).await?;
+        if done > 0 {
+            monitor.tick(done).await?;
+        }
+        let mut checkpoints = monitor.checkpoints(of, ends);
         for step in 0..steps {
             if batches.is_empty() {
                 batches = one_pass(groups, self.settings.batch, &mut rng);
             }
             let batch = batches.pop().ok_or(TrainError::Empty)?;
+            if step < done {
+                continue;
+            }
             let metrics = monitor.whole(trainer.step(&batch)).await?;
             monitor.send(&Event::TrainStep {
                 row: place.1,
@@ -198,6 +223,7 @@ impl<'a> Bench<'a> {
                 grad_norm: metrics.grad_norm,
                 num_tokens: metrics.num_tokens,
             });
+            checkpoints.after(monitor, trainer, step + 1, steps).await?;
             monitor.tick(step + 1).await?;
         }
         monitor.end();
@@ -230,7 +256,15 @@ impl<'a> Bench<'a> {
         fastrand::Rng::with_seed(settings.seed ^ salt << 32).shuffle(&mut order);
         let mut trainer =
             DpoTrainer::new(self.model, start.clone(), config, DpoLossConfig::default());
-        for (step, batch) in order.chunks(settings.batch).enumerate() {
+        let ids = order.iter().flat_map(|pair| [&pair.chosen, &pair.rejected]);
+        let of = Sum::new().rows(ids).end();
+        let device = self.model.decoder.device();
+        let done = monitor.resume(&mut trainer, of, steps, device).await?;
+        if done > 0 {
+            monitor.tick(done).await?;
+        }
+        let mut checkpoints = monitor.checkpoints(of, true);
+        for (step, batch) in order.chunks(settings.batch).enumerate().skip(done) {
             let batch: Vec<Pair> = batch.iter().map(|pair| (*pair).clone()).collect();
             let references = monitor
                 .whole(reference_logps(self.model, Some(&start), &batch))
@@ -248,6 +282,9 @@ impl<'a> Bench<'a> {
                 rewards_accuracies: done.metrics.rewards_accuracies,
                 rewards_margins: done.metrics.rewards_margins,
             });
+            checkpoints
+                .after(monitor, &trainer, step + 1, steps)
+                .await?;
             monitor.tick(step + 1).await?;
         }
         monitor.end();
@@ -269,8 +306,12 @@ impl<'a> Bench<'a> {
         one_line: bool,
         seed: u64,
     ) -> Result<Vec<Text>, Error> {
+        let of = drawn_from(prompts, limit, sampling, seed);
+        if let Some(texts) = self.recalled(monitor, prompts, of)? {
+            return Ok(texts);
+        }
         let batch = Batch::start(self.model, adapter, prompts, limit, sampling, seed)?;
-        self.written(monitor, batch, prompts, one_line).await
+        self.written(monitor, batch, prompts, one_line, of).await
     }
 
     /// As [`Bench::texts`], each text being of a shape.
@@ -288,11 +329,35 @@ impl<'a> Bench<'a> {
         shape: &Shape,
         seed: u64,
     ) -> Result<Vec<Text>, Error> {
+        let of = drawn_from(prompts, limit, sampling, seed);
+        if let Some(texts) = self.recalled(monitor, prompts, of)? {
+            return Ok(texts);
+        }
         let spelling = Rc::new(Spelling::new(&self.model.vocabulary));
         let shape = [Constraint::new(spelling, shape)?];
         let batch = Batch::start(self.model, adapter, prompts, limit, sampling, seed)?;
-        self.written(monitor, batch.held_to(&shape)?, prompts, false)
+        self.written(monitor, batch.held_to(&shape)?, prompts, false, of)
             .await
+    }
+
+    /// Texts that were written before the run was interrupted.
+    fn recalled(
+        &self,
+        monitor: &Monitor<'_>,
+        prompts: &[Vec<u32>],
+        of: u32,
+    ) -> Result<Option<Vec<Text>>, Error> {
+        let Some(kept) = monitor.recall("texts", of)? else {
+            return Ok(None);
+        };
+        let (written, finished) = kept.numbers.split_first().unwrap_or((&0, &[]));
+        self.spend(prompts.iter().map(Vec::len).sum(), *written as usize);
+        let texts = kept.texts.into_iter().zip(finished);
+        let texts = texts.map(|(text, finished)| Text {
+            text,
+            finished: *finished != 0,
+        });
+        Ok(Some(texts.collect()))
     }
 
     async fn written(
@@ -301,16 +366,15 @@ impl<'a> Bench<'a> {
         mut batch: Batch<'_>,
         prompts: &[Vec<u32>],
         one_line: bool,
+        of: u32,
     ) -> Result<Vec<Text>, Error> {
         while !batch.is_done() {
             monitor.whole(batch.step()).await?;
             monitor.breathe().await?;
         }
-        self.spend(
-            prompts.iter().map(Vec::len).sum(),
-            batch.written().iter().map(|text| text.ids.len()).sum(),
-        );
-        batch
+        let written = batch.written().iter().map(|text| text.ids.len()).sum();
+        self.spend(prompts.iter().map(Vec::len).sum(), written);
+        let texts = batch
             .written()
             .iter()
             .map(|written| {
@@ -328,7 +392,41 @@ impl<'a> Bench<'a> {
                     finished,
                 })
             })
-            .collect()
+            .collect::<Result<Vec<Text>, Error>>()?;
+        let finished = texts.iter().map(|text| u32::from(text.finished));
+        monitor.keep(Kept {
+            what: "texts".into(),
+            of,
+            numbers: [written as u32].into_iter().chain(finished).collect(),
+            texts: texts.iter().map(|text| text.text.clone()).collect(),
+            ..Kept::default()
+        });
+        Ok(texts)
+    }
+
+    /// What the labels score behind some prompts, read together.
+    async fn score(
+        &self,
+        monitor: &Monitor<'_>,
+        scorer: &mut Scorer<'_>,
+        prompts: &[Vec<u32>],
+    ) -> Result<Vec<Vec<f32>>, Error> {
+        let of = Sum::new().lists(prompts).end();
+        if let Some(kept) = monitor.recall("scores", of)? {
+            let labels = self.task.labels.len().max(1);
+            let rows = kept.numbers.chunks(labels);
+            return Ok(rows
+                .map(|row| row.iter().map(|bits| f32::from_bits(*bits)).collect())
+                .collect());
+        }
+        let scores = monitor.whole(scorer.score(prompts, &self.answers)).await?;
+        monitor.keep(Kept {
+            what: "scores".into(),
+            of,
+            numbers: scores.iter().flatten().map(|s| s.to_bits()).collect(),
+            ..Kept::default()
+        });
+        Ok(scores)
     }
 
     /// The log-likelihood of every label for each text, in nats: `[text][label]`.
@@ -346,7 +444,7 @@ impl<'a> Bench<'a> {
                 .map(|text| prompts::classify(&self.model.vocabulary, self.task, text))
                 .collect::<Result<Vec<_>, _>>()?;
             self.spend(prompts.iter().map(Vec::len).sum(), 0);
-            scores.extend(monitor.whole(scorer.score(&prompts, &self.answers)).await?);
+            scores.extend(self.score(monitor, &mut scorer, &prompts).await?);
             monitor.breathe().await?;
         }
         Ok(scores)
@@ -373,7 +471,7 @@ impl<'a> Bench<'a> {
                 .iter()
                 .map(|row| prompts::classify(&self.model.vocabulary, self.task, &rows[*row].text))
                 .collect::<Result<Vec<_>, _>>()?;
-            let scores = monitor.whole(scorer.score(&prompts, &self.answers)).await?;
+            let scores = self.score(monitor, &mut scorer, &prompts).await?;
             for (row, scores) in batch.iter().zip(&scores) {
                 predicted[*row] = best(scores);
                 let share = likelihood(scores, rows[*row].label) / MOST;
@@ -428,6 +526,12 @@ pub(super) fn f1_by_label(confusion: &Confusion) -> Vec<f64> {
             2.0 * counts[label][label] as f64 / (gold + predicted).max(1) as f64
         })
         .collect()
+}
+
+/// A checksum of what texts are drawn from.
+fn drawn_from(prompts: &[Vec<u32>], limit: usize, sampling: Sampling, seed: u64) -> u32 {
+    let drawn = [limit as u32, sampling.temperature.to_bits(), seed as u32];
+    Sum::new().lists(prompts).add(&drawn).end()
 }
 
 /// All rows once, in batches of one group each, by chance.

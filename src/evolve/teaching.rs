@@ -1,5 +1,6 @@
 //! Asking a teacher: what is told, the guard, the call, and the account of it.
 
+use super::journal::{Kept, halves};
 use super::run::Run;
 use super::{Event, Instance, Monitor, RowName, Settings, Stage, Teacher, TeacherReport};
 use crate::Error;
@@ -88,6 +89,11 @@ pub async fn ask(
         text: cleared.get().text().to_owned(),
         destination: cleared.destination().url().to_owned(),
         epsilon: ledger.spent_since(before),
+    });
+    monitor.keep(Kept {
+        what: "cleared".into(),
+        texts: vec![ledger.to_json()],
+        ..Kept::default()
     });
     let asked = api::Teacher::new(model).with_key(key.as_deref());
     let cancel = monitor.cancel();
@@ -185,6 +191,24 @@ async fn send(run: &mut Run<'_, '_>, round: usize, brief: Brief) -> Result<Princ
         Some(ledger) => ledger,
         None => Ledger::new(Epsilon::TOTAL),
     };
+    // What was told before the run was interrupted stays told, whether or not an answer came.
+    while let Some(kept) = run.monitor.recall_if("cleared")? {
+        let before = ledger.spent();
+        ledger = ledger_of(&kept)?;
+        run.teacher.epsilon = run.teacher.epsilon.plus(ledger.spent_since(before));
+        if let Some(kept) = run.monitor.recall_if("unanswered")? {
+            run.outcome.ledger = Some(ledger_of(&kept)?);
+            return Err(Error::Setting(kept.texts.into_iter().skip(1).collect()));
+        }
+        if let Some(kept) = run.monitor.recall_if("principles")? {
+            run.outcome.ledger = Some(ledger_of(&kept)?);
+            recount(&mut run.teacher, &kept.numbers);
+            let text = kept.texts.get(1).map_or("", String::as_str);
+            let set = recorded::parse(text, run.bench.task)?.set;
+            run.outcome.answers.push((round, set.clone()));
+            return Ok(set);
+        }
+    }
     let question = Question {
         whole: run.whole,
         task: run.bench.task,
@@ -192,8 +216,20 @@ async fn send(run: &mut Run<'_, '_>, round: usize, brief: Brief) -> Result<Princ
         instances: &run.outcome.instances,
     };
     let answer = ask(question, brief, run.monitor, &mut run.teacher, &mut ledger).await;
+    let account = ledger.to_json();
     // What was sent was sent, whatever came of it.
     run.outcome.ledger = Some(ledger);
+    if let Err(error) = &answer
+        && round > 1
+        && !matches!(error, Error::Cancelled)
+    {
+        // A first question that fails ends the run, and is asked again when that goes on; a later one does not.
+        run.monitor.keep(Kept {
+            what: "unanswered".into(),
+            texts: vec![account.clone(), error.to_string()],
+            ..Kept::default()
+        });
+    }
     let mut set = answer?.set;
     if round > 1 {
         // Ids name a principle over all rounds.
@@ -201,6 +237,42 @@ async fn send(run: &mut Run<'_, '_>, round: usize, brief: Brief) -> Result<Princ
             principle.id = format!("round{round}/{}", principle.id);
         }
     }
+    run.monitor.keep(Kept {
+        what: "principles".into(),
+        texts: vec![account, set.to_json().unwrap_or_default()],
+        numbers: counts(&run.teacher),
+        ..Kept::default()
+    });
     run.outcome.answers.push((round, set.clone()));
     Ok(set)
+}
+
+fn ledger_of(kept: &Kept) -> Result<Ledger, Error> {
+    let text = kept.texts.first().map_or("", String::as_str);
+    Ok(Ledger::from_json(text)?)
+}
+
+/// The account of a teacher as numbers of a kept line; [`recount`] reads them.
+fn counts(teacher: &TeacherReport) -> Vec<u32> {
+    let counts = [
+        teacher.requests as u64,
+        teacher.bytes as u64,
+        teacher.tokens_in,
+        teacher.tokens_out,
+        u64::from(teacher.epsilon.thousandths()),
+        teacher.shared_seeds as u64,
+    ];
+    counts.into_iter().flat_map(halves).collect()
+}
+
+fn recount(teacher: &mut TeacherReport, numbers: &[u32]) {
+    let count = |place: usize| match numbers.get(2 * place..2 * place + 2) {
+        Some(halves) => u64::from(halves[0]) << 32 | u64::from(halves[1]),
+        None => 0,
+    };
+    teacher.requests = count(0) as usize;
+    teacher.bytes = count(1) as usize;
+    (teacher.tokens_in, teacher.tokens_out) = (count(2), count(3));
+    teacher.epsilon = Epsilon::new(count(4) as u32).unwrap_or_default();
+    teacher.shared_seeds = count(5) as usize;
 }

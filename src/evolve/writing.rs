@@ -168,7 +168,12 @@ impl Bench<'_> {
         let read = poll.verdict(scores, asked);
         let sure = likelihood(scores, read) >= SURE * MOST;
         if read == asked || labelling == Labelling::Apart && sure && open(read) {
-            return Ok(read);
+            let share = likelihood(scores, read) / MOST;
+            let (least, most) = (self.settings.least_agreement, self.settings.most_agreement);
+            return match (least..=most).contains(&share.min(1.0)) {
+                true => Ok(read),
+                false => Err(Refusal::Agreement { share, least, most }),
+            };
         }
         Err(Refusal::Vote {
             predicted: self.task.labels[read].clone(),

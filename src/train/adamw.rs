@@ -2,6 +2,7 @@
 
 use burn::tensor::Tensor;
 
+use super::TrainError;
 use crate::kernels::{self, AdamWStep};
 
 /// The optimiser's numbers; PyTorch's names and defaults.
@@ -47,6 +48,27 @@ impl AdamW {
             factors,
             step: 0,
         }
+    }
+
+    /// Goes on from what [`AdamW::state`] gave after so many steps. Without the two moments (one tensor) it can only end.
+    pub fn restore(&mut self, state: Vec<Tensor<1>>, step: usize) -> Result<(), TrainError> {
+        let same = |tensor: &Tensor<1>| tensor.dims() == self.factors.dims();
+        if state.is_empty() || state.len() > 3 || !state.iter().all(same) {
+            return Err(TrainError::Checkpoint);
+        }
+        let own = [&mut self.factors, &mut self.mean, &mut self.variance];
+        for (own, tensor) in own.into_iter().zip(state) {
+            *own = tensor;
+        }
+        self.step = step as i32;
+        Ok(())
+    }
+
+    /// The factors and, where `whole`, their running mean and mean square.
+    pub fn state(&self, whole: bool) -> Vec<Tensor<1>> {
+        let all = [&self.factors, &self.mean, &self.variance];
+        let parts = if whole { 3 } else { 1 };
+        all.into_iter().take(parts).cloned().collect()
     }
 
     /// The factors as they are now.

@@ -5,7 +5,8 @@ use burn::tensor::Tensor;
 use super::row::{Laid, parts};
 use super::tuning::Tuning;
 use super::{
-    AnswerLogps, DpoLossConfig, DpoMetrics, PairLogps, Row, TrainError, TrainerConfig, dpo_loss,
+    AnswerLogps, Checkpoint, DpoLossConfig, DpoMetrics, PairLogps, Resumable, Row, TrainError,
+    TrainerConfig, dpo_loss,
 };
 use crate::Error;
 use crate::kernels;
@@ -177,6 +178,16 @@ impl<'a> DpoTrainer<'a> {
             grad_norm: updated.grad_norm,
             learning_rate: updated.learning_rate,
         })
+    }
+}
+
+impl Resumable for DpoTrainer<'_> {
+    fn checkpoint(&self, whole: bool) -> Checkpoint {
+        self.tuning.checkpoint(whole, 0)
+    }
+
+    fn restore(&mut self, checkpoint: Checkpoint) -> Result<(), TrainError> {
+        self.tuning.restore(checkpoint)
     }
 }
 

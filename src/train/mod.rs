@@ -1,6 +1,7 @@
 //! Fine-tuning: supervised steps on an adapter beside the frozen model, the optimiser and its schedule.
 
 mod adamw;
+mod checkpoint;
 mod dpo;
 mod dpo_loss;
 mod memory;
@@ -10,6 +11,7 @@ mod sft;
 mod tuning;
 
 pub use adamw::{AdamW, AdamWConfig};
+pub use checkpoint::{Checkpoint, Resumable};
 pub use dpo::{DpoStepMetrics, DpoTrainer, Pair, Reference, reference_logps};
 pub use dpo_loss::{
     AnswerLogps, DpoLoss, DpoLossConfig, DpoLossError, DpoLossType, DpoMetrics, PairGradient,
@@ -48,6 +50,9 @@ pub enum TrainError {
         "{0} pairs came with {1} reference log-probabilities; compute them for exactly these pairs"
     )]
     References(usize, usize),
+    /// A checkpoint cannot be gone on from.
+    #[error("a checkpoint of the run is damaged, or of another adapter; begin the run anew")]
+    Checkpoint,
     /// No loss of DPO can be made.
     #[error("{0}")]
     Dpo(DpoLossError),

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use super::row::parts;
 use super::tuning::Tuning;
-use super::{Row, TrainError, TrainerConfig};
+use super::{Checkpoint, Resumable, Row, TrainError, TrainerConfig};
 use crate::Error;
 use crate::kernels::{self, Job, Place};
 use crate::model::{Adapter, Model};
@@ -95,6 +95,17 @@ impl<'a> Trainer<'a> {
             learning_rate: updated.learning_rate,
             num_tokens: self.tokens,
         })
+    }
+}
+
+impl Resumable for Trainer<'_> {
+    fn checkpoint(&self, whole: bool) -> Checkpoint {
+        self.tuning.checkpoint(whole, self.tokens)
+    }
+
+    fn restore(&mut self, checkpoint: Checkpoint) -> Result<(), TrainError> {
+        self.tokens = checkpoint.tokens;
+        self.tuning.restore(checkpoint)
     }
 }
 

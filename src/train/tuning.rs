@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::row::Laid;
-use super::{AdamW, Row, TrainError, TrainerConfig};
+use super::{AdamW, Checkpoint, Row, TrainError, TrainerConfig};
 use crate::Error;
 use crate::kernels;
 use crate::model::{Adapter, Decoder, Model, Pass};
@@ -48,6 +48,19 @@ impl<'a> Tuning<'a> {
 
     pub fn finish(self) -> Adapter {
         self.frame.with_factors(self.optimiser.finish())
+    }
+
+    pub fn checkpoint(&self, whole: bool, tokens: usize) -> Checkpoint {
+        Checkpoint {
+            tensors: self.optimiser.state(whole),
+            step: self.step,
+            tokens,
+        }
+    }
+
+    pub fn restore(&mut self, checkpoint: Checkpoint) -> Result<(), TrainError> {
+        self.step = checkpoint.step;
+        self.optimiser.restore(checkpoint.tensors, checkpoint.step)
     }
 
     /// Gradients of nothing yet.

@@ -5,6 +5,7 @@ mod bench;
 mod console;
 mod constructors;
 mod errors;
+mod files;
 mod model;
 mod teaching;
 
@@ -18,14 +19,14 @@ use web_sys::AbortSignal;
 
 use crate::Error;
 use crate::evolve::{
-    self, Ablation, Cancel, Event, Monitor, Outcome, Recipe, RowName, Settings, Teacher, VoteRule,
-    Voter,
+    self, Cancel, Event, Journal, Monitor, Outcome, Recipe, Settings, Teacher, knob, read_log,
 };
 use crate::kernels::{self, Choice, Opened};
 use crate::model::Model;
 use crate::privacy::{Brief, Epsilon, Ledger, estimate_tokens};
 use crate::task::{self, Task};
 use errors::thrown;
+use files::{JsFiles, Log};
 
 /// Runs once when the module is instantiated.
 #[wasm_bindgen(start)]
@@ -33,29 +34,6 @@ pub fn start() {
     constructors::run();
     console_error_panic_hook::set_once();
     console::forward_errors();
-}
-
-/// The knobs of a run that the page has.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct RunOptions {
-    recipe: Recipe,
-    ablations: Vec<Ablation>,
-    voter: Option<Voter>,
-    vote: Option<VoteRule>,
-    instances: Option<usize>,
-    rounds: Option<usize>,
-    seed: Option<u64>,
-    seeds_per_label: Option<usize>,
-    test_limit: Option<usize>,
-    epochs: Option<usize>,
-    learning_rate: Option<f64>,
-    rows: Option<Vec<RowName>>,
-    principles: Option<String>,
-    epsilon: Option<Epsilon>,
-    own_words_confirmed: bool,
-    tell_weakness: bool,
-    teacher: Option<TeacherOptions>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -75,33 +53,44 @@ impl TeacherOptions {
     }
 }
 
-impl RunOptions {
-    fn settings(self) -> Settings {
-        let standard = Settings::of(self.recipe);
-        Settings {
-            ablations: self.ablations,
-            voter: self.voter.unwrap_or(standard.voter),
-            vote: self.vote.unwrap_or(standard.vote),
-            instances: self.instances.unwrap_or(standard.instances),
-            rounds: self.rounds,
-            seed: self.seed.unwrap_or(standard.seed),
-            seeds_per_label: self.seeds_per_label.or(standard.seeds_per_label),
-            test_limit: self.test_limit.or(standard.test_limit),
-            epochs: self.epochs.unwrap_or(standard.epochs),
-            learning_rate: self.learning_rate.or(standard.learning_rate),
-            rows: self.rows.unwrap_or(standard.rows),
-            epsilon: self.epsilon.unwrap_or(standard.epsilon),
-            own_words_confirmed: self.own_words_confirmed,
-            tell_weakness: self.tell_weakness,
-            asked: self.principles.clone(),
-            teacher: match (self.teacher, self.principles) {
-                (Some(teacher), _) => teacher.endpoint(),
-                (None, Some(text)) => Teacher::Recorded(text),
-                (None, None) => Teacher::Offline,
-            },
-            ..Settings::of(self.recipe)
-        }
+/// The settings that an object of options stands for: `recipe`, any of its knobs, and beside them `principles` (a file's
+/// text), `teacher`, `tell_weakness`, `epsilon` and `own_words_confirmed`.
+fn settings(options: &JsValue) -> Result<Settings, Error> {
+    let refused = |problem: &dyn std::fmt::Display| Error::Setting(format!("options: {problem}"));
+    let text = js_sys::JSON::stringify(options).ok();
+    let text = text.and_then(|text| text.as_string());
+    let mut given: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(text.as_deref().unwrap_or("{}")).map_err(|error| refused(&error))?;
+    given.retain(|_, value| !value.is_null());
+    let mut settings = match given.remove("recipe") {
+        Some(name) => Settings::of(Recipe::deserialize(name).map_err(|error| refused(&error))?),
+        None => Settings::default(),
+    };
+    if let Some(epsilon) = given.remove("epsilon") {
+        settings.epsilon = Epsilon::deserialize(epsilon).map_err(|error| refused(&error))?;
     }
+    if let Some(confirmed) = given.remove("own_words_confirmed") {
+        settings.own_words_confirmed = confirmed == true;
+    }
+    if let Some(teacher) = given.remove("teacher") {
+        let teacher = TeacherOptions::deserialize(teacher).map_err(|error| refused(&error))?;
+        settings.teacher = teacher.endpoint();
+    }
+    if let Some(told) = given.remove("tell_weakness") {
+        settings.tell_weakness = told == true;
+    }
+    if let Some(serde_json::Value::String(text)) = given.remove("principles") {
+        if let Teacher::Offline = settings.teacher {
+            settings.teacher = Teacher::Recorded(text.clone());
+        }
+        settings.asked = Some(text);
+    }
+    for (name, value) in given {
+        knob(&name)
+            .and_then(|knob| knob.set(&mut settings, &value))
+            .map_err(Error::Setting)?;
+    }
+    Ok(settings)
 }
 
 #[derive(Serialize)]
@@ -218,7 +207,8 @@ impl Engine {
         })
     }
 
-    /// Runs a task end to end. Events go to `on_event` as they happen; `signal` stops the run.
+    /// Runs a task end to end. Events go to `on_event` as they happen; `signal` stops the run. With a `log`, a run that was
+    /// interrupted goes on where that ends.
     pub async fn run(
         &self,
         task: String,
@@ -227,11 +217,18 @@ impl Engine {
         options: JsValue,
         on_event: Function,
         signal: Option<AbortSignal>,
+        log: Option<Log>,
     ) -> Result<JsValue, JsValue> {
         let model = self.loaded()?;
         let task = read_task(&task, &seeds, test)?;
-        let options: Option<RunOptions> = serde_wasm_bindgen::from_value(options)
-            .map_err(|error| thrown(&Error::Setting(format!("options: {error}"))))?;
+        let settings = settings(&options).map_err(|error| thrown(&error))?;
+        let journal = match log {
+            Some(log) => {
+                let (past, _) = read_log(&log.past()).map_err(|error| thrown(&error.into()))?;
+                Some(Journal::new(Rc::new(JsFiles(log)), past))
+            }
+            None => None,
+        };
         if self.running.replace(true) {
             return Err(thrown(&Error::Setting(
                 "a run is going on; stop it first".into(),
@@ -252,7 +249,7 @@ impl Engine {
         let settings = Settings {
             brief: self.brief.borrow_mut().take(),
             ledger: self.ledger.borrow().clone(),
-            ..options.unwrap_or_default().settings()
+            ..settings
         };
         let result = {
             let send = |event: &Event| {
@@ -262,6 +259,9 @@ impl Engine {
                 }
             };
             let mut monitor = Monitor::new(send, cancel);
+            if let Some(journal) = journal {
+                monitor = monitor.with_journal(journal);
+            }
             evolve::run(
                 &model,
                 &self.opened,

@@ -6,7 +6,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::AbortSignal;
 
 use super::errors::thrown;
-use super::{Engine, RunOptions, TeacherOptions, plain, read_task};
+use super::{Engine, TeacherOptions, plain, read_task, settings};
 use crate::Error;
 use crate::evolve::{self, Cancel, Event, Monitor, Question, Settings, TeacherReport};
 use crate::principle::{PrincipleSet, api, recorded};
@@ -208,8 +208,8 @@ impl Engine {
         let task = read_task(task, seeds, test)?;
         let (principles, warnings) = match text {
             None => {
-                let options: RunOptions = read_options(options)?;
-                let set = evolve::offline_principles(&task, &options.settings());
+                let settings = settings(&options).map_err(|error| thrown(&error))?;
+                let set = evolve::offline_principles(&task, &settings);
                 (set, Vec::new())
             }
             Some(text) => {

@@ -34,6 +34,7 @@ test("a run is kept in the browser's storage, is shown again after a reload, and
     "edits.json",
     "events.jsonl",
     "instances.jsonl",
+    "options.json",
     "report.json",
     "seeds.jsonl",
     "settings.txt",

@@ -87,7 +87,7 @@ const places = [
   new MapPlace({ seeds: () => studio.seeds(), embed: (texts, signal) => studio.client.call("embed", { texts }, signal) }),
   new TryPlace((text) => studio.client.call("predict", { text })),
   new KeepPlace(studio.client, store, { ownTask: () => task.ownTask(), open: openSaved }),
-  new StoredRunsPlace({ open: openStored, forget: (id) => studio.forget(id) }),
+  new StoredRunsPlace({ open: openStored, forget: (id) => studio.forget(id), resume }),
   tour,
 ];
 store.subscribe((state) => {
@@ -123,11 +123,21 @@ async function begin(): Promise<void> {
   if (reloaded && before !== null && store.state.run.phase === "idle" && store.state.kept?.runs.some((run) => run.id === before)) {
     // A run that cannot be read any more is no reason to complain on arrival; the list still has it.
     await openStored(before).catch(() => undefined);
+    // What was under way goes on; what the visitor had stopped waits.
+    if (store.state.kept?.runs.some((run) => run.id === before && run.unfinished === "interrupted")) {
+      await studio.resume(before).catch(() => undefined);
+    }
   }
 }
 
 async function openStored(id: string): Promise<void> {
   openSaved(await studio.stored(id), id);
+}
+
+/** Goes on with a stored run, with its settings in the fields. */
+async function resume(id: string): Promise<void> {
+  await openStored(id).catch(() => undefined);
+  await studio.resume(id);
 }
 
 /** A run out of a file brings its settings too, but not the device: that is this machine's. */

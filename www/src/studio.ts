@@ -2,7 +2,8 @@
 import { EngineClient, EngineError, type Listener } from "#seedbed/engine-client";
 import { Door } from "./boundary/door";
 import { Teaching } from "./boundary/teaching";
-import type { RunEvent } from "#seedbed/events";
+import type { Report, RunEvent } from "#seedbed/events";
+import { wholeLog } from "#seedbed/log";
 import { startWorker } from "./engine-worker";
 import { chosenModel } from "./models/state";
 import { keepForOffline } from "./offline";
@@ -50,6 +51,11 @@ export class Studio {
 
   private take(state: State, event: RunEvent): void {
     take(state.run, event);
+    if (state.run.phase === "loading") {
+      // A run that goes on does not begin again; its first event of any kind says that it is under way.
+      state.run.phase = "running";
+      state.run.loading = null;
+    }
     if (event.type === "run_started" && state.summary !== null) {
       // Only the run itself knows which rows it held out or left out.
       state.summary = { ...state.summary, warnings: event.warnings };
@@ -133,6 +139,30 @@ export class Studio {
     await this.countKept();
   }
 
+  /** Goes on with a run of this browser's storage where it ended: with what it had, as if it had never ended. */
+  async resume(id: string): Promise<void> {
+    const { engine, readOnly } = this.store.state;
+    if (this.running !== null || engine === null || readOnly) {
+      return;
+    }
+    const files = await this.client.call("stored", { run: id });
+    const events = wholeLog(files.events);
+    this.store.update((now) => {
+      // A run that ended before it kept anything begins anew.
+      const next = now.run.run + 1;
+      now.run = events === "" ? emptyRun(next) : viewOf(savedRunOf({ ...files, events }), next, id);
+      now.run.source = "engine";
+      now.run.id = id;
+      now.run.phase = "loading";
+      now.opened = null;
+      now.notices = [];
+    });
+    this.running = this.follow(() => this.client.call("resume", { run: id }));
+    await this.running;
+    this.running = null;
+    await this.countKept();
+  }
+
   async stop(): Promise<void> {
     if (this.running === null) {
       return;
@@ -206,9 +236,16 @@ export class Studio {
     const { settings, run } = this.store.state;
     const options = { ...toRunOptions(settings), ...this.teaching.runOptions() };
     const input = { folder: run.id ?? runId(), settings: writeSettings(settings), files, options, model: chosenModel(this.store.state.models) };
-    try {
+    await this.follow(async () => {
       await this.teaching.handOver();
-      const report = await this.client.call("run", input);
+      return this.client.call("run", input);
+    });
+  }
+
+  /** Shows how a run ends. */
+  private async follow(run: () => Promise<Report>): Promise<void> {
+    try {
+      const report = await run();
       this.store.update((state) => {
         state.run.report = report;
         state.run.overall = 1;

@@ -2,6 +2,14 @@
  * The wasm module as the worker sees it. Both builds (`cpu`, `gpu`) have this one interface; it is written down here so
  * that the page can be type-checked before any wasm is built.
  */
+/** Where a run's log is: what it holds already, and its files. Lines are appended by whoever hears the events. */
+declare interface EngineLog {
+  readonly past: string;
+  put(name: string, bytes: Uint8Array): Promise<void>;
+  get(name: string): Promise<Uint8Array>;
+  remove(name: string): void;
+}
+
 declare interface SeedbedEngine {
   readonly device: string;
   readonly device_name: string;
@@ -18,8 +26,9 @@ declare interface SeedbedEngine {
     seeds: string,
     test: string | undefined,
     options: import("../protocol").RunOptions,
-    on_event: (event: import("../events").RunEvent) => void,
+    on_event: (event: import("../events").RunEvent | import("../events").Kept) => void,
     signal: AbortSignal,
+    log?: EngineLog,
   ): Promise<import("../events").Report>;
   predict(text: string): Promise<import("../protocol").BeforeAfter>;
   generate(prompt: string, options: import("../protocol").GenerateOptions, signal: AbortSignal): Promise<string[]>;

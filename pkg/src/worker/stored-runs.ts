@@ -2,6 +2,7 @@
 import type { Kept, StoredFiles, StoredRun } from "../protocol";
 import { CodedError } from "./failure";
 import { openFile, runsFolder, writeAll } from "./opfs";
+import type { Begun } from "./run-store";
 
 export async function keptRuns(): Promise<Kept> {
   const runs: StoredRun[] = [];
@@ -37,6 +38,15 @@ export async function storedRun(id: string): Promise<StoredFiles> {
     task: task ?? "",
     adapter: config == null || weights === null ? null : { config, weights: new Uint8Array(await weights.arrayBuffer()) },
   };
+}
+
+/** What a run was begun with. */
+export async function begunWith(id: string): Promise<Begun> {
+  const text = await textOf(await runFolder(id), "options.json");
+  if (text === null) {
+    throw new CodedError("storage", "This run was stored by an earlier version of the page, so it cannot be continued; play it anew.");
+  }
+  return JSON.parse(text) as Begun;
 }
 
 /** Writes the visitor's changes beside the run they belong to. */
@@ -79,7 +89,15 @@ async function describe(folder: FileSystemDirectoryHandle): Promise<StoredRun> {
       bytes += (await (entry as FileSystemFileHandle).getFile()).size;
     }
   }
-  return { id: folder.name, bytes, settings: (await textOf(folder, "settings.txt")) ?? "" };
+  const names = ["report.json", "stopped.txt", "options.json"];
+  const [report, stopped, options] = await Promise.all(names.map((name) => fileOf(folder, name)));
+  return {
+    id: folder.name,
+    bytes,
+    settings: (await textOf(folder, "settings.txt")) ?? "",
+    // A run of an earlier version of the page has no options, and so nothing to go on with.
+    unfinished: report !== null || options === null ? null : stopped === null ? "interrupted" : "stopped",
+  };
 }
 
 async function textOf(folder: FileSystemDirectoryHandle, name: string): Promise<string | null> {

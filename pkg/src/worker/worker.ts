@@ -10,7 +10,7 @@ import { bundledFiles, type Fetching, fetchModel } from "./model";
 import { blobFile, type EngineFile } from "./models/bytes";
 import { Models } from "./models/models";
 import { RunStore } from "./run-store";
-import { forgetRuns, keepEdits, keptRuns, storedRun } from "./stored-runs";
+import { begunWith, forgetRuns, keepEdits, keptRuns, storedRun } from "./stored-runs";
 
 let engine: SeedbedEngine | null = null;
 let base = "";
@@ -59,21 +59,24 @@ const handlers: Handlers = {
   },
 
   async run({ folder, settings, files, options, model }, given) {
-    if (running !== null) {
-      throw new CodedError("busy", "A run is under way; stop it first.");
-    }
-    const abort = new AbortController();
-    given.addEventListener("abort", () => abort.abort());
-    running = abort;
-    try {
+    return alone(given, async (signal) => {
       if (model !== null) {
-        await loadModel(model, abort.signal);
+        await loadModel(model, signal);
       }
-      const store = folder === null ? null : await RunStore.create(folder, settings, files, say);
-      return await runAndKeep(store, files, options, abort.signal);
-    } finally {
-      running = null;
-    }
+      const store = folder === null ? null : await RunStore.create(folder, settings, files, { options, model }, say);
+      return runAndKeep(store, files, options, signal);
+    });
+  },
+
+  async resume({ run }, given) {
+    return alone(given, async (signal) => {
+      const { options, model } = await begunWith(run);
+      const { task, seeds, test } = await storedRun(run);
+      if (model !== null) {
+        await loadModel(model, signal);
+      }
+      return runAndKeep(await RunStore.reopen(run, say), { task, seeds, ...(test === null ? {} : { test }) }, options, signal);
+    });
   },
 
   async stop() {
@@ -185,6 +188,21 @@ const handlers: Handlers = {
   },
 };
 
+/** One run at a time; Stop reaches it by the signal. */
+async function alone<T>(given: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  if (running !== null) {
+    throw new CodedError("busy", "A run is under way; stop it first.");
+  }
+  const abort = new AbortController();
+  given.addEventListener("abort", () => abort.abort());
+  running = abort;
+  try {
+    return await work(abort.signal);
+  } finally {
+    running = null;
+  }
+}
+
 function theEngine(): SeedbedEngine {
   if (engine === null) {
     throw new CodedError("device", "The engine is not open yet; wait a moment and try again.");
@@ -265,14 +283,23 @@ async function runAndKeep(
       files.test,
       options,
       (event) => {
-        post({ type: "event", event });
+        if (event.type !== "kept") {
+          post({ type: "event", event });
+        }
         store?.append(event);
       },
       signal,
+      store?.forEngine(),
     );
     const report = await Promise.race([run, given]);
     await store?.save("report.json", JSON.stringify(report));
+    await store?.tidy();
     return report;
+  } catch (thrown) {
+    if (signal.aborted) {
+      await store?.markStopped();
+    }
+    throw thrown;
   } finally {
     giveUp = null;
     if (store !== null) {

@@ -47,6 +47,7 @@ pub(super) async fn run(run: &mut Run<'_, '_>) -> Result<(), Error> {
         });
         run.outcome.principles = set.clone();
     }
+    let mut written = Vec::new();
     for row in [RowName::Direct, RowName::OwnPrinciples, RowName::Psi] {
         if !run.wants(row) {
             continue;
@@ -65,11 +66,44 @@ pub(super) async fn run(run: &mut Run<'_, '_>) -> Result<(), Error> {
             _ => None,
         };
         write_rounds(run, row, &writer, student.as_ref(), set.as_ref()).await?;
-        let training = run.training(row)?;
-        let adapter = run.train(row, training).await?;
-        run.measure(row, Some(&adapter)).await?;
+        written.push(row);
+        if !run.settings().equal {
+            learn(run, row).await?;
+        }
+    }
+    if run.settings().equal {
+        even(run, &written);
+        for row in written {
+            learn(run, row).await?;
+        }
     }
     Ok(())
+}
+
+/// Fine-tunes a row's student and measures it.
+async fn learn(run: &mut Run<'_, '_>, row: RowName) -> Result<(), Error> {
+    let training = run.training(row)?;
+    let adapter = run.train(row, training).await?;
+    run.measure(row, Some(&adapter)).await
+}
+
+/// Leaves every row as many accepted instances as the one with the fewest has, those that were written first.
+fn even(run: &mut Run<'_, '_>, rows: &[RowName]) {
+    let task = run.task();
+    let counts = rows
+        .iter()
+        .map(|row| accepted(&run.outcome.instances, task, *row, None).len());
+    let fewest = counts.min().unwrap_or(0);
+    for row in rows {
+        let mut kept = 0;
+        for instance in &mut run.outcome.instances {
+            if instance.row == *row && instance.accepted {
+                kept += 1;
+                instance.accepted = kept <= fewest;
+            }
+        }
+    }
+    run.note(format!("every row learns from {fewest} instances"));
 }
 
 /// Writes a row's instances in rounds; after each but the last, the writer learns from what was accepted.

@@ -1,4 +1,4 @@
-/** The runs in this browser's storage: open one, delete one. */
+/** The runs in this browser's storage: open one, go on with one, delete one. */
 import type { StoredRun } from "#seedbed/protocol";
 import type { State } from "../state";
 import { bytes, plural } from "../words";
@@ -8,6 +8,8 @@ import { isBusy } from "./task";
 export interface StoredEvents {
   open(id: string): Promise<void>;
   forget(id: string): Promise<void>;
+  /** Goes on with a run that ended before its end. */
+  resume(id: string): Promise<void>;
 }
 
 export class StoredRunsPlace {
@@ -21,7 +23,7 @@ export class StoredRunsPlace {
   draw(state: State): void {
     const runs = state.kept?.runs ?? [];
     const shown = state.run.id;
-    const key = `${runs.map((run) => `${run.id}:${run.bytes}`).join(",")}:${shown}:${isBusy(state)}:${state.readOnly}`;
+    const key = `${runs.map((run) => `${run.id}:${run.bytes}:${run.unfinished}`).join(",")}:${shown}:${isBusy(state)}:${state.readOnly}`;
     if (key === this.drawn) {
       return;
     }
@@ -40,7 +42,14 @@ export class StoredRunsPlace {
     remove.disabled = busy;
     open.addEventListener("click", () => void this.attempt(() => this.events.open(run.id)));
     remove.addEventListener("click", () => void this.attempt(() => this.events.forget(run.id)));
-    return make("li", {}, make("span", {}, when), make("span", { class: "help" }, `${work}, ${bytes(run.bytes)}`), open, remove);
+    const places = [make("span", {}, when), make("span", { class: "help" }, `${work}, ${bytes(run.bytes)}`)];
+    if (run.unfinished !== null) {
+      const resume = make("button", { type: "button", class: "small", "aria-label": `Continue the run of ${when}` }, "Continue");
+      resume.disabled = busy;
+      resume.addEventListener("click", () => void this.attempt(() => this.events.resume(run.id)));
+      places.push(resume);
+    }
+    return make("li", {}, ...places, open, remove);
   }
 
   private async attempt(work: () => Promise<void>): Promise<void> {

@@ -1,0 +1,221 @@
+//! The runs of the bench: what each is, and making those that are missing.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use super::{Options, machine};
+use crate::cargo::target_folder;
+use crate::files;
+use crate::paths::Paths;
+use crate::process;
+use crate::step::long_step;
+
+/// How many seeds of each label are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Shots {
+    /// So many.
+    Some(usize),
+    /// All there are.
+    All,
+}
+
+impl FromStr for Shots {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "all" => Ok(Self::All),
+            text => (text.parse().map(Self::Some))
+                .map_err(|_| format!("{text} is neither a number nor all")),
+        }
+    }
+}
+
+impl fmt::Display for Shots {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Some(shots) => write!(formatter, "{shots}"),
+            Self::All => formatter.write_str("all"),
+        }
+    }
+}
+
+/// The parts of a recipe that can be switched off.
+pub fn ablations(recipe: &str) -> &'static [&'static str] {
+    match recipe {
+        "psi" => &[
+            "task_level_only",
+            "label_level_only",
+            "no_selection",
+            "no_filter",
+        ],
+        "lance" => &["sft_only", "dpo_only", "no_review", "no_cleaning"],
+        "evokd" => &["no_easy", "no_correct", "no_history", "no_separation"],
+        _ => &[],
+    }
+}
+
+/// One run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    task: PathBuf,
+    task_name: String,
+    recipe: String,
+    /// A part that is switched off, or `init`.
+    variant: Option<String>,
+    shots: Shots,
+    seed: u64,
+}
+
+impl Job {
+    pub fn new(task: &Path, recipe: &str, shots: Shots, seed: u64) -> Result<Self> {
+        let name = task.file_name();
+        let name = name.with_context(|| format!("{} is no task folder", task.display()))?;
+        let (recipe, variant) = match recipe.split_once('-') {
+            Some((recipe, variant)) => (recipe, Some(variant.to_owned())),
+            None => (recipe, None),
+        };
+        if let Some(variant) = &variant
+            && variant != "init"
+            && !ablations(recipe).contains(&variant.as_str())
+        {
+            bail!(
+                "{recipe} has no part {variant}; it has {}",
+                ablations(recipe).join(", ")
+            );
+        }
+        Ok(Self {
+            task: task.to_owned(),
+            task_name: name.to_string_lossy().into_owned(),
+            recipe: recipe.to_owned(),
+            variant,
+            shots,
+            seed,
+        })
+    }
+
+    /// The name of its report.
+    pub fn name(&self) -> String {
+        let variant = self
+            .variant
+            .as_ref()
+            .map_or(String::new(), |v| format!("-{v}"));
+        let (task, recipe) = (&self.task_name, &self.recipe);
+        format!("{task}-{recipe}{variant}-{}-{}", self.shots, self.seed)
+    }
+
+    /// The arguments that say what this run is.
+    fn arguments(&self) -> Vec<String> {
+        let mut list = vec!["--recipe".to_owned(), self.recipe.clone()];
+        match self.variant.as_deref() {
+            Some("init") => list.push("--init".into()),
+            Some(part) => {
+                list.extend(["--ablate".into(), part.to_owned()]);
+                list.extend(["--rows".into(), self.recipe.clone()]);
+            }
+            None if self.recipe == "psi" => list.push("--equal".into()),
+            None => {}
+        }
+        if let Shots::Some(shots) = self.shots {
+            list.extend(["--seeds-per-label".into(), shots.to_string()]);
+        }
+        list.extend(["--seed".into(), self.seed.to_string()]);
+        list
+    }
+
+    /// Makes the report, unless it is there. A run that was killed goes on where it was.
+    pub fn make(&self, paths: &Paths, options: &Options, command: &Path, out: &Path) -> Result<()> {
+        let file = out.join(format!("{}.json", self.name()));
+        if file.exists() {
+            return Ok(());
+        }
+        let folder = target_folder(paths)?.join("evaluate").join(self.name());
+        let mut process = std::process::Command::new(command);
+        process.current_dir(&paths.root).args(["run", "--json"]);
+        if folder.join("run.json").exists() {
+            process.arg("--resume").arg(&folder);
+        } else {
+            process
+                .arg(&self.task)
+                .arg("--out")
+                .arg(&folder)
+                .arg("--model")
+                .arg(&options.model)
+                .args(["--device", &options.device])
+                .args(["--instances", &options.instances.to_string()])
+                .args(["--test-limit", &options.test_limit.to_string()])
+                .args(self.arguments())
+                .args(options.run.split_whitespace());
+        }
+        let text = long_step(&self.name(), || process::read(&mut process))?;
+        let mut report: Value =
+            serde_json::from_str(&text).context("`seedbed run --json` wrote no JSON")?;
+        report["machine"] = machine();
+        report["per_label"] = json!(self.shots.to_string());
+        report["variant"] = json!(self.variant);
+        files::write(&file, serde_json::to_string_pretty(&report)?.as_bytes())?;
+        files::remove_folder(&folder)
+    }
+}
+
+/// All reports in a folder, by name.
+pub fn read_all(out: &Path) -> Result<Vec<Value>> {
+    let mut names: Vec<PathBuf> = fs::read_dir(out)
+        .with_context(|| format!("cannot read {}", out.display()))?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|end| end == "json"))
+        .collect();
+    names.sort();
+    names
+        .iter()
+        .map(|file| {
+            serde_json::from_slice(&files::read(file)?)
+                .with_context(|| format!("{} is no report; delete it to run again", file.display()))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn job(recipe: &str, shots: &str) -> Result<Job> {
+        Job::new(Path::new("a/trec6"), recipe, shots.parse().unwrap(), 2)
+    }
+
+    #[test]
+    fn a_run_is_named_by_all_that_it_is() {
+        assert_eq!(job("psi", "all").unwrap().name(), "trec6-psi-all-2");
+        assert_eq!(
+            job("evokd-init", "1").unwrap().name(),
+            "trec6-evokd-init-1-2"
+        );
+        assert_eq!(
+            job("lance-sft_only", "8").unwrap().name(),
+            "trec6-lance-sft_only-8-2"
+        );
+    }
+
+    #[test]
+    fn an_ablation_makes_its_own_row_alone_and_one_of_another_recipe_is_refused() {
+        let arguments = job("lance-sft_only", "all").unwrap().arguments().join(" ");
+        assert_eq!(
+            arguments,
+            "--recipe lance --ablate sft_only --rows lance --seed 2"
+        );
+        assert!(
+            job("psi", "2")
+                .unwrap()
+                .arguments()
+                .contains(&"--equal".to_owned())
+        );
+        assert!(job("psi-sft_only", "all").is_err());
+        assert!("few".parse::<Shots>().is_err());
+    }
+}

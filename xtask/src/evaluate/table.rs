@@ -1,0 +1,312 @@
+//! The tables of `docs/results.md`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use super::stats::{mean, permutation, spread};
+
+const BEGIN: &str = "<!-- made by cargo xtask evaluate: begin -->";
+const END: &str = "<!-- made by cargo xtask evaluate: end -->";
+
+/// The rows in the order of the tables.
+const ROWS: [&str; 11] = [
+    "untouched",
+    "seeds_only",
+    "all_seeds",
+    "round_zero",
+    "direct",
+    "own_principles",
+    "recorded",
+    "psi",
+    "lance",
+    "static",
+    "evokd",
+];
+
+/// Which rows of a recipe are set against each other.
+fn contrasts(recipe: &str) -> &'static [(&'static str, &'static str)] {
+    match recipe {
+        "psi" => &[
+            ("psi", "direct"),
+            ("psi", "seeds_only"),
+            ("direct", "seeds_only"),
+        ],
+        "lance" => &[("lance", "round_zero"), ("lance", "seeds_only")],
+        "evokd" => &[
+            ("evokd", "static"),
+            ("evokd", "seeds_only"),
+            ("evokd", "all_seeds"),
+        ],
+        _ => &[],
+    }
+}
+
+/// What runs of one table have in common: model, recipe, seeds of each label.
+type Kind = (String, String, String);
+
+fn text(report: &Value, key: &str) -> String {
+    report[key].as_str().unwrap_or_default().to_owned()
+}
+
+fn kind(report: &Value) -> Kind {
+    (
+        text(report, "model"),
+        text(report, "recipe"),
+        text(report, "per_label"),
+    )
+}
+
+fn accuracy(report: &Value, row: &str) -> Option<f64> {
+    report["rows"][row]["accuracy"]
+        .as_f64()
+        .map(|share| 100.0 * share)
+}
+
+/// All tables.
+pub fn of(reports: &[Value], watts: f64) -> String {
+    let mut tables = String::new();
+    let whole: Vec<&Value> = reports
+        .iter()
+        .filter(|report| report["variant"].is_null())
+        .collect();
+    let kinds: BTreeSet<Kind> = whole.iter().map(|report| kind(report)).collect();
+    for kind in kinds {
+        let runs: Vec<&Value> = whole
+            .iter()
+            .copied()
+            .filter(|run| self::kind(run) == kind)
+            .collect();
+        let (model, recipe, shots) = &kind;
+        let _ = write!(
+            tables,
+            "\n### {recipe}, {shots} seeds per label, {model}\n\n"
+        );
+        accuracies(&mut tables, &runs);
+        differences(&mut tables, recipe, &runs);
+        costs(&mut tables, &runs, watts);
+    }
+    variants(&mut tables, reports);
+    tables
+}
+
+fn tasks(runs: &[&Value]) -> BTreeSet<String> {
+    runs.iter().map(|run| text(run, "task")).collect()
+}
+
+fn accuracies(tables: &mut String, runs: &[&Value]) {
+    let rows: Vec<&str> = (ROWS.into_iter())
+        .filter(|row| runs.iter().any(|run| accuracy(run, row).is_some()))
+        .collect();
+    let _ = writeln!(tables, "| task | runs | test rows | {} |", rows.join(" | "));
+    let _ = writeln!(tables, "|---|---|---|{}", "---|".repeat(rows.len()));
+    for task in tasks(runs) {
+        let own: Vec<&Value> = runs
+            .iter()
+            .copied()
+            .filter(|run| text(run, "task") == task)
+            .collect();
+        let n = own.iter().find_map(|run| {
+            let rows = run["rows"].as_object()?;
+            rows.values().next()?["n"].as_u64()
+        });
+        let cells: Vec<String> = (rows.iter())
+            .map(|row| {
+                spread(
+                    &own.iter()
+                        .filter_map(|run| accuracy(run, row))
+                        .collect::<Vec<_>>(),
+                )
+            })
+            .collect();
+        let n = n.unwrap_or(0);
+        let _ = writeln!(
+            tables,
+            "| {task} | {} | {n} | {} |",
+            own.len(),
+            cells.join(" | ")
+        );
+    }
+}
+
+/// Differences within a run, over all tasks and seeds.
+fn differences(tables: &mut String, recipe: &str, runs: &[&Value]) {
+    let mut lines = String::new();
+    for (row, base) in contrasts(recipe) {
+        let mut by_task: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+        for run in runs {
+            if let (Some(row), Some(base)) = (accuracy(run, row), accuracy(run, base)) {
+                by_task
+                    .entry(text(run, "task"))
+                    .or_default()
+                    .push(row - base);
+            }
+        }
+        let all: Vec<f64> = by_task.values().flatten().copied().collect();
+        if all.is_empty() {
+            continue;
+        }
+        let above = by_task.values().filter(|gains| mean(gains) > 0.0).count();
+        let p = permutation(&all).map_or("–".into(), |p| format!("{p:.3}"));
+        let _ = writeln!(
+            lines,
+            "| {row} − {base} | {} | {} | {above} of {} | {p} |",
+            spread(&all),
+            all.len(),
+            by_task.len()
+        );
+    }
+    if !lines.is_empty() {
+        tables.push_str("\n| difference, points | mean ± deviation | pairs | tasks above 0 | p |\n|---|---|---|---|---|\n");
+        tables.push_str(&lines);
+    }
+}
+
+/// What it took: instances, tokens, seconds, energy, bytes to the teacher.
+fn costs(tables: &mut String, runs: &[&Value], watts: f64) {
+    tables.push_str(
+        "\n| task | kept of written, by row | tokens read + written | seconds | energy, Wh (estimate) | bytes to the teacher |\n|---|---|---|---|---|---|\n",
+    );
+    for task in tasks(runs) {
+        let own: Vec<&Value> = runs
+            .iter()
+            .copied()
+            .filter(|run| text(run, "task") == task)
+            .collect();
+        let sum = |pick: &dyn Fn(&Value) -> u64| own.iter().map(|run| pick(run)).sum::<u64>();
+        let mut kept = Vec::new();
+        for row in ROWS {
+            let count =
+                |key: &str| sum(&|run| run["instances_by_row"][row][key].as_u64().unwrap_or(0));
+            if count("generated") > 0 {
+                kept.push(format!(
+                    "{row} {} of {}",
+                    count("accepted"),
+                    count("generated")
+                ));
+            }
+        }
+        let per = |total: u64| total / own.len().max(1) as u64;
+        let tokens = |key: &str| per(sum(&|run| run["tokens"][key].as_u64().unwrap_or(0)));
+        let seconds: Vec<f64> = own
+            .iter()
+            .filter_map(|run| {
+                Some(
+                    run["seconds"]
+                        .as_object()?
+                        .values()
+                        .filter_map(Value::as_f64)
+                        .sum(),
+                )
+            })
+            .collect();
+        let _ = writeln!(
+            tables,
+            "| {task} | {} | {} + {} | {:.0} | {:.2} | {} |",
+            kept.join(", "),
+            tokens("read"),
+            tokens("written"),
+            mean(&seconds),
+            mean(&seconds) * watts / 3600.0,
+            per(sum(&|run| run["teacher"]["bytes"].as_u64().unwrap_or(0))),
+        );
+    }
+}
+
+/// Each ablation beside the whole recipe on the same task and seed.
+fn variants(tables: &mut String, reports: &[Value]) {
+    let mut found: BTreeMap<(Kind, String), Vec<(String, f64, f64)>> = BTreeMap::new();
+    for run in reports {
+        let Some(variant) = run["variant"].as_str() else {
+            continue;
+        };
+        let row = text(run, "recipe");
+        let same = |other: &&Value| {
+            let alike = |key: &str| other[key] == run[key];
+            other["variant"].is_null() && kind(other) == kind(run) && alike("task") && alike("seed")
+        };
+        let whole = reports
+            .iter()
+            .find(same)
+            .and_then(|whole| accuracy(whole, &row));
+        if let (Some(part), Some(whole)) = (accuracy(run, &row), whole) {
+            let place = found.entry((kind(run), variant.to_owned())).or_default();
+            place.push((text(run, "task"), part, whole));
+        }
+    }
+    if found.is_empty() {
+        return;
+    }
+    tables.push_str(
+        "\n### Variants and ablations\n\nThe recipe's own row, with the part switched off beside the whole, on the same tasks and seeds.\n\n\
+         | recipe | seeds per label | variant | variant | whole | difference, points | pairs | p |\n|---|---|---|---|---|---|---|---|\n",
+    );
+    for (((_, recipe, shots), variant), pairs) in found {
+        let of = |pick: &dyn Fn(&(String, f64, f64)) -> f64| {
+            pairs.iter().map(pick).collect::<Vec<f64>>()
+        };
+        let gains = of(&|pair| pair.1 - pair.2);
+        let p = permutation(&gains).map_or("–".into(), |p| format!("{p:.3}"));
+        let _ = writeln!(
+            tables,
+            "| {recipe} | {shots} | {variant} | {:.1} | {:.1} | {} | {} | {p} |",
+            mean(&of(&|pair| pair.1)),
+            mean(&of(&|pair| pair.2)),
+            spread(&gains),
+            gains.len()
+        );
+    }
+}
+
+/// A page with the tables where its marks are, or at its end.
+pub fn placed(page: &str, tables: &str) -> String {
+    let block = format!("{BEGIN}\n{tables}\n{END}");
+    match (page.find(BEGIN), page.find(END)) {
+        (Some(begin), Some(end)) if begin < end => {
+            format!("{}{block}{}", &page[..begin], &page[end + END.len()..])
+        }
+        _ if page.is_empty() => format!("# Results\n\n{block}\n"),
+        _ => format!("{}\n\n{block}\n", page.trim_end()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn run(seed: u64, variant: Option<&str>, seeds: f64, psi: f64) -> Value {
+        json!({"task": "t", "model": "m", "recipe": "psi", "per_label": "all", "seed": seed, "variant": variant,
+            "rows": {"seeds_only": {"accuracy": seeds, "n": 7}, "psi": {"accuracy": psi, "n": 7}},
+            "instances_by_row": {"psi": {"accepted": 2, "generated": 5}},
+            "tokens": {"read": 100, "written": 10}, "seconds": {"train": 60.0, "generate": 60.0}, "teacher": {"bytes": 9}})
+    }
+
+    #[test]
+    fn the_tables_have_means_differences_costs_and_ablations() {
+        let reports = [
+            run(1, None, 0.5, 0.6),
+            run(2, None, 0.7, 0.8),
+            run(1, Some("no_filter"), 0.0, 0.55),
+        ];
+        let tables = of(&reports, 15.0);
+        for line in [
+            "### psi, all seeds per label, m",
+            "| t | 2 | 7 | 60.0 ± 14.1 | 70.0 ± 14.1 |",
+            "| psi − seeds_only | 10.0 ± 0.0 | 2 | 1 of 1 | – |",
+            "| t | psi 4 of 10 | 100 + 10 | 120 | 0.50 | 9 |",
+            "| psi | all | no_filter | 55.0 | 60.0 | -5.0 | 1 | – |",
+        ] {
+            assert!(tables.contains(line), "{line}\n{tables}");
+        }
+    }
+
+    #[test]
+    fn the_tables_take_the_place_of_those_before_and_leave_the_rest() {
+        let page = placed("# Results\n\nBy hand.\n", "one");
+        let page = placed(&format!("{page}\nAlso by hand.\n"), "two");
+        assert!(page.contains("By hand.") && page.contains("Also by hand."));
+        assert!(page.contains("two") && !page.contains("one\n"));
+    }
+}
