@@ -214,9 +214,12 @@ fn costs(tables: &mut String, runs: &[&Value], watts: f64) {
     }
 }
 
+/// A task, the score with a part switched off, and the score of the whole.
+type Pair = (String, f64, f64);
+
 /// Each ablation beside the whole recipe on the same task and seed.
 fn variants(tables: &mut String, reports: &[Value]) {
-    let mut found: BTreeMap<(Kind, String), Vec<(String, f64, f64)>> = BTreeMap::new();
+    let mut found = BTreeMap::<(Kind, String), Vec<Pair>>::new();
     for run in reports {
         let Some(variant) = run["variant"].as_str() else {
             continue;
