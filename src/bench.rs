@@ -333,22 +333,6 @@ pub async fn memory(model: &Model, length: usize) -> Result<Option<(Memory, u64)
     Ok(held.map(|held| (memory, held.bytes_reserved)))
 }
 
-/// What the engine has counted since it was opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Counters {
-    /// Kernels started.
-    pub dispatches: u64,
-    /// Bytes the kernels read and wrote.
-    pub bytes: u64,
-    /// Most bytes held on the device at one time.
-    pub peak_bytes: u64,
-}
-
-/// A hook: the engine counts nothing yet. In a browser the bench's page counts dispatches and buffers itself.
-pub fn counters() -> Option<Counters> {
-    None
-}
-
 #[cfg(all(test, not(target_arch = "wasm32"), feature = "cpu", feature = "desk"))]
 mod tests {
     #![allow(clippy::unwrap_used)]

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use seedbed::Error;
 use seedbed::bench::{self, Measure, Repeats, Sample};
-use seedbed::kernels::Opened;
+use seedbed::kernels::{Counted, Kind, Opened, counted};
 use seedbed::model::Model;
 use serde_json::{Value, json};
 
@@ -73,18 +73,21 @@ impl Bench {
                 measures.insert(name.clone(), json!({"passes": [], "memory": held}));
                 continue;
             }
-            let before = bench::counters();
+            let before = counted();
             let passes = match name.as_str() {
                 LOAD => self.load(&opened, repeats)?,
                 name => bench::measure(&model, Measure::parse(name)?, repeats).await?,
             };
             if !self.json {
                 println!("{}", line(name, &passes, repeats));
+                if opened.kind == Kind::Gpu {
+                    println!("{:12}{}", "", told(&before, &passes));
+                }
             }
             let measured = json!({
                 "warmup": repeats.warmup.min(passes.len().saturating_sub(1)),
                 "passes": passes.iter().map(object).collect::<Vec<_>>(),
-                "counters": counted(before, &passes),
+                "counters": (opened.kind == Kind::Gpu).then(|| counters(&before, &passes)),
             });
             measures.insert(name.clone(), measured);
         }
@@ -125,18 +128,40 @@ fn object(pass: &Sample) -> Value {
     json!({"ms": pass.ms, "work": pass.work, "tokens": pass.tokens, "loss": pass.loss})
 }
 
-/// What all passes together cost a token, as far as the engine counts it.
-fn counted(before: Option<bench::Counters>, passes: &[Sample]) -> Value {
-    let (Some(before), Some(after)) = (before, bench::counters()) else {
-        return Value::Null;
-    };
-    let tokens: usize = passes.iter().map(|pass| pass.tokens).sum();
-    let each = |before: u64, after: u64| (after - before) as f64 / tokens.max(1) as f64;
+/// What all passes together cost, each divided by `by`: kernels started, bytes sent, bytes read back.
+fn shares(before: &Counted, by: usize) -> [f64; 3] {
+    let after = counted();
+    [
+        after.dispatches - before.dispatches,
+        after.uploaded - before.uploaded,
+        after.read_back - before.read_back,
+    ]
+    .map(|sum| sum as f64 / by.max(1) as f64)
+}
+
+fn tokens(passes: &[Sample]) -> usize {
+    passes.iter().map(|pass| pass.tokens).sum()
+}
+
+/// For programs, by the names that the bench in the browser uses. Reading the prompts before decoding is counted too.
+fn counters(before: &Counted, passes: &[Sample]) -> Value {
+    let [dispatches, uploaded, read] = shares(before, tokens(passes));
+    let [each_pass, ..] = shares(before, passes.len());
     json!({
-        "dispatches_per_token": each(before.dispatches, after.dispatches),
-        "bytes_per_token": each(before.bytes, after.bytes),
-        "peak_bytes": after.peak_bytes,
+        "dispatches_per_token": dispatches,
+        "uploaded_bytes_per_token": uploaded,
+        "read_bytes_per_token": read,
+        "dispatches_per_pass": each_pass,
     })
+}
+
+/// For a person.
+fn told(before: &Counted, passes: &[Sample]) -> String {
+    let [dispatches, uploaded, read] = shares(before, tokens(passes));
+    let [each_pass, ..] = shares(before, passes.len());
+    format!(
+        "{dispatches:12.2} dispatches a token, {each_pass:.0} a pass; {uploaded:.0} bytes sent and {read:.0} read a token"
+    )
 }
 
 /// For a person: the middle pass.

@@ -1,24 +1,14 @@
 //! Opening a device, asking whether it computes rightly, and reading results back.
 
-#[cfg(feature = "gpu")]
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use burn::backend::Dispatch;
 use burn::backend::ops::{FloatTensorOps, IntTensorOps};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
+use super::counted::{read_back, uploaded};
+#[cfg(feature = "gpu")]
+use super::tiles::{self, Class};
 #[cfg(feature = "gpu")]
 use super::{Job, Place};
-
-/// Whether the GPU that was opened is played by the CPU.
-#[cfg(feature = "gpu")]
-static SOFTWARE: AtomicBool = AtomicBool::new(false);
-
-/// Whether the GPU is played by the CPU: kernels choose their tiles by it.
-#[cfg(feature = "gpu")]
-pub(super) fn is_software() -> bool {
-    SOFTWARE.load(Ordering::Relaxed)
-}
 
 /// Which device is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -222,11 +212,9 @@ async fn gpu() -> Result<Opened, DeviceError> {
         true => format!("{:?}", info.backend),
         false => format!("{described} ({:?})", info.backend),
     };
-    let software = format!("{:?}", info.device_type) == "Cpu"
-        || ["swiftshader", "llvmpipe", "lavapipe", "software"]
-            .iter()
-            .any(|mark| name.to_lowercase().contains(mark));
-    SOFTWARE.store(software, Ordering::Relaxed);
+    let class = Class::of(&format!("{:?}", info.device_type), &name, is_mobile());
+    tiles::choose(class);
+    let software = class == Class::Software;
     let granted = setup.device.limits();
     let opened = Opened {
         device,
@@ -244,6 +232,22 @@ async fn gpu() -> Result<Opened, DeviceError> {
     self_test(&opened).await?;
     *held = Some(opened.clone());
     Ok(opened)
+}
+
+/// Whether the browser says that it runs on a phone or tablet.
+#[cfg(all(feature = "gpu", target_arch = "wasm32"))]
+fn is_mobile() -> bool {
+    let get = |of: &wasm_bindgen::JsValue, name: &str| js_sys::Reflect::get(of, &name.into());
+    get(&js_sys::global(), "navigator")
+        .and_then(|navigator| get(&navigator, "userAgent"))
+        .ok()
+        .and_then(|agent| agent.as_string())
+        .is_some_and(|agent| agent.contains("Mobi") || agent.contains("Android"))
+}
+
+#[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+fn is_mobile() -> bool {
+    cfg!(any(target_os = "android", target_os = "ios"))
 }
 
 /// Small products with known answers, through each kernel: drivers that compute wrongly do exist.
@@ -313,6 +317,9 @@ async fn self_test(opened: &Opened) -> Result<(), DeviceError> {
 ///
 /// [`DeviceError::Lost`] when the device does not give them.
 pub async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, DeviceError> {
+    if !is_cpu(&tensor.device()) {
+        read_back(4 * tensor.shape().num_elements());
+    }
     // Everything computed here is f32; burn's conversion between all types would add 300 kB to the module.
     Dispatch::float_into_data(tensor.into_dispatch())
         .await
@@ -321,8 +328,16 @@ pub async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, DeviceE
         .map_err(|error| DeviceError::Lost(format!("{error:?}")))
 }
 
+/// Counts values of 32 bits that go to a device which is not the CPU.
+fn count_upload(values: usize, device: &Device) {
+    if !is_cpu(device) {
+        uploaded(4 * values);
+    }
+}
+
 /// Values in row-major order as a tensor. burn's own `from_data` would bring its conversion between all types along.
 pub fn floats<const D: usize>(values: Vec<f32>, shape: [usize; D], device: &Device) -> Tensor<D> {
+    count_upload(values.len(), device);
     let data = TensorData::new(values, shape);
     Tensor::from_dispatch(Dispatch::float_from_data(data, device.as_dispatch()))
 }
@@ -332,6 +347,7 @@ pub fn floats<const D: usize>(values: Vec<f32>, shape: [usize; D], device: &Devi
 pub fn integers(values: &[u32], device: &Device) -> Tensor<1, Int> {
     let values: Vec<i32> = values.iter().map(|value| *value as i32).collect();
     let count = values.len();
+    count_upload(count, device);
     let data = TensorData::new(values, [count]);
     Tensor::from_dispatch(Dispatch::int_from_data(data, device.as_dispatch()))
 }
@@ -342,6 +358,9 @@ pub fn integers(values: &[u32], device: &Device) -> Tensor<1, Int> {
 ///
 /// [`DeviceError::Lost`] when the device does not give them.
 pub async fn read_integers(tensor: Tensor<1, Int>) -> Result<Vec<u32>, DeviceError> {
+    if !is_cpu(&tensor.device()) {
+        read_back(4 * tensor.shape().num_elements());
+    }
     let values = Dispatch::int_into_data(tensor.into_dispatch())
         .await
         .map_err(|error| DeviceError::of_reading(&error.to_string()))?

@@ -7,6 +7,8 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::{CubeCount, CubeDim};
 use cubecl::server::{KernelArguments, MetadataBindingInfo};
 
+use super::counted::dispatched;
+
 /// Threads of a workgroup in kernels that give one thread to each index; in WGSL `{{ threads }}`.
 pub(super) const THREADS: u32 = 64;
 /// Workgroups along x in [`indices`], and the threads of one such line, in WGSL `{{ span }}`: past it the index goes on in y.
@@ -73,12 +75,17 @@ pub(super) fn launch(
     if groups.0 == 0 || groups.1 == 0 || groups.2 == 0 {
         return;
     }
+    // WebGPU's defaults, which every device grants. No shape of a model comes near: see `indices`, and products have tiles of
+    // 32 × 16 values at least.
+    debug_assert!(groups.0.max(groups.1).max(groups.2) <= 65_535 && threads.0 * threads.1 <= 256);
+    debug_assert!(tensors.len() < 8, "with the numbers at most eight buffers");
     let kernel = SourceKernel::new(kernel, CubeDim::new_2d(threads.0, threads.1));
     let mut arguments = KernelArguments::new();
     for tensor in tensors {
         arguments = arguments.with_buffer(tensor.handle.clone().binding());
     }
     arguments.info = MetadataBindingInfo::custom(packed(info));
+    dispatched(info.len().next_multiple_of(2) * 4);
     let client = &tensors[0].client;
     client.launch(
         Box::new(kernel),

@@ -8,6 +8,7 @@
 mod adamw;
 mod answer;
 mod attention;
+mod counted;
 mod device;
 mod embedding;
 #[cfg(feature = "cpu")]
@@ -17,6 +18,7 @@ mod heads;
 mod lanes;
 #[cfg(feature = "gpu")]
 mod launch;
+mod linear;
 mod pick;
 mod product;
 mod rms_norm;
@@ -25,20 +27,24 @@ mod sample;
 mod swiglu;
 #[cfg(all(test, feature = "desk"))]
 mod testing;
+#[cfg(feature = "gpu")]
+mod tiles;
 
 pub use adamw::{AdamWStep, adamw, sum_squares};
 pub use answer::{absorb, chunk_state, log_likelihood, scores_gradient};
 pub use attention::{attention, attention_backward, with_seers};
+pub use counted::{Counted, counted};
 pub use device::{
     Choice, DeviceError, Kind, Limits, Opened, floats, integers, is_cpu, open, read, read_integers,
 };
 pub use embedding::{embedding, gather_rows, scatter_rows};
 pub use heads::Heads;
+pub use linear::{Around, Lora, LoraPart, is_linear, linear};
 pub use pick::pick_into;
 pub use product::{
     Job, Packing, Place, Weight, WeightRows, add_row, copied, join, product, product_into,
 };
-pub use rms_norm::{add_rms_norm, rms_norm, rms_norm_backward};
+pub use rms_norm::{add_rms_norm, rms_norm, rms_norm_backward, rms_norm_onto};
 pub use rope::{Rotary, rope, rope_backward};
 pub use sample::{Sampling, sample};
 pub use swiglu::{Gate, swiglu, swiglu_backward};

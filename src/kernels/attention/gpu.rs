@@ -1,7 +1,7 @@
 //! Launches the shaders.
 //!
 //! A thread does a head of a token by itself and waits for no other: software adapters pay for every barrier, and a
-//! real GPU is busy as soon as there are thousands of threads. Where there are fewer than [`BUSY`] (a step of decoding
+//! real GPU is busy as soon as there are thousands of threads. Where there are fewer than it wants ([`tiles`]; a step of decoding
 //! has one token of each sequence), what a token sees is dealt out to several threads, and
 //! `combine.wgsl` puts their results together.
 //!
@@ -16,9 +16,8 @@ use cubecl::prelude::KernelId;
 
 use super::{AttentionOps, Heads, LOWEST};
 use crate::kernels::launch::{ACCESS, THREADS, contiguous, empty, indices, launch, span, wgsl};
+use crate::kernels::tiles::tiles;
 
-/// Threads that are wanted for a forward pass, and the most that share a head of a token.
-const BUSY: (usize, usize) = (8192, 64);
 /// Threads that are wanted for the gradients of keys and values, whose work is less even, and the most that share a
 /// head of a slot.
 const BUSY_BACKWARD: (usize, usize) = (32_768, 8);
@@ -124,7 +123,7 @@ impl AttentionOps for CubeBackend {
         );
         let lse = empty(&queries, [tokens, heads.queries], queries.dtype);
         let rows = tokens * heads.queries;
-        let chunks = chunks(rows, BUSY, rows * heads.size);
+        let chunks = chunks(rows, tiles().attention, rows * heads.size);
         let forward = |out: &CubeTensor, lse: &CubeTensor| {
             launch(
                 Unrolled(Step::Forward, heads.size),

@@ -1,15 +1,40 @@
-//! The CPU twin: the crate `gemm` for plain matrices; packed ones are unpacked a few rows at a time.
+//! The CPU twin: the crate `gemm` for plain matrices; packed ones are unpacked a few rows at a time. Few rows of activations
+//! go past both ([`dots`]).
 
 use burn::backend::Flex;
 
-use super::{Job, Packing, Place, ProductOps};
+use super::{Job, Packing, Place, ProductOps, dots};
 use crate::kernels::flex::{FlexTensor, floats, integers, tensor, whole};
 
 /// Rows of a packed weight that are unpacked at once: with rows of 2,048 values this stays in a core's own cache.
 const ROWS: usize = 32;
 
-/// `out = alpha · lhs × rhs (+ out)` over slices that hold what the job names.
-fn multiply(lhs: &[f32], rhs: &[f32], out: &mut [f32], job: &Job) {
+/// A right side: values, or a packed weight.
+#[derive(Clone, Copy)]
+pub(in crate::kernels) enum Right<'a> {
+    Plain(&'a [f32]),
+    Packed {
+        packing: Packing,
+        words: &'a [i32],
+        scales: &'a [i32],
+    },
+}
+
+/// `out = alpha · lhs × rhs (+ out)`. A packed side is turned where `job.rhs.row` is 1, else as it lies.
+pub(in crate::kernels) fn multiply(lhs: &[f32], rhs: Right<'_>, out: &mut [f32], job: &Job) {
+    match rhs {
+        _ if dots::is_few(rhs, job) => dots::multiply(lhs, rhs, out, job),
+        Right::Plain(rhs) => plain(lhs, rhs, out, job),
+        Right::Packed {
+            packing,
+            words,
+            scales,
+        } => packed(lhs, (packing, words, scales), out, job),
+    }
+}
+
+/// Over slices that hold what the job names.
+fn plain(lhs: &[f32], rhs: &[f32], out: &mut [f32], job: &Job) {
     assert!(
         job.fits(lhs.len(), rhs.len(), out.len()),
         "product: a matrix lies outside its tensor"
@@ -54,11 +79,58 @@ fn multiply(lhs: &[f32], rhs: &[f32], out: &mut [f32], job: &Job) {
     }
 }
 
+/// Over a packed weight, a few of whose rows are unpacked at a time.
+fn packed(
+    lhs: &[f32],
+    (packing, words, scales): (Packing, &[i32], &[i32]),
+    out: &mut [f32],
+    job: &Job,
+) {
+    let turned = job.rhs.row == 1;
+    // A weight's rows are what comes out when it is turned, and what is summed over when it is not.
+    let (rows, columns) = if turned {
+        (job.n, job.k)
+    } else {
+        (job.k, job.n)
+    };
+    let first = job.rhs.offset / columns;
+    let mut block = vec![0.0; ROWS.min(rows) * columns];
+    for begin in (0..rows).step_by(ROWS) {
+        let count = ROWS.min(rows - begin);
+        let block = &mut block[..count * columns];
+        unpack(packing, words, scales, first + begin, columns, block);
+        let place = Place::rows(0, columns);
+        let part = if turned {
+            Job {
+                n: count,
+                rhs: place.turned(),
+                out: Place {
+                    offset: job.out.offset + begin,
+                    ..job.out
+                },
+                ..*job
+            }
+        } else {
+            Job {
+                k: count,
+                lhs: Place {
+                    offset: job.lhs.offset + begin * job.lhs.column,
+                    ..job.lhs
+                },
+                rhs: place,
+                add: job.add || begin > 0,
+                ..*job
+            }
+        };
+        plain(lhs, block, out, &part);
+    }
+}
+
 impl ProductOps for Flex {
     fn product_into(lhs: FlexTensor, rhs: FlexTensor, out: FlexTensor, job: Job) -> FlexTensor {
         let mut out = whole(out);
         let (lhs, rhs) = (floats(&lhs), floats(&rhs));
-        multiply(&lhs, &rhs, out.storage_mut::<f32>(), &job);
+        multiply(&lhs, Right::Plain(&rhs), out.storage_mut::<f32>(), &job);
         out
     }
 
@@ -72,50 +144,12 @@ impl ProductOps for Flex {
     ) -> FlexTensor {
         let mut out = whole(out);
         let (lhs, words, scales) = (floats(&lhs), integers(&words), integers(&scales));
-        let turned = job.rhs.row == 1;
-        // A weight's rows are what comes out when it is turned, and what is summed over when it is not.
-        let (rows, columns) = if turned {
-            (job.n, job.k)
-        } else {
-            (job.k, job.n)
+        let right = Right::Packed {
+            packing,
+            words: &words,
+            scales: &scales,
         };
-        let first = job.rhs.offset / columns;
-        let mut block = vec![0.0; ROWS.min(rows) * columns];
-        for begin in (0..rows).step_by(ROWS) {
-            let count = ROWS.min(rows - begin);
-            unpack(
-                packing,
-                &words,
-                &scales,
-                first + begin,
-                columns,
-                &mut block[..count * columns],
-            );
-            let place = Place::rows(0, columns);
-            let part = if turned {
-                Job {
-                    n: count,
-                    rhs: place.turned(),
-                    out: Place {
-                        offset: job.out.offset + begin,
-                        ..job.out
-                    },
-                    ..job
-                }
-            } else {
-                Job {
-                    k: count,
-                    lhs: Place {
-                        offset: job.lhs.offset + begin * job.lhs.column,
-                        ..job.lhs
-                    },
-                    rhs: place,
-                    add: job.add || begin > 0,
-                    ..job
-                }
-            };
-            multiply(&lhs, &block, out.storage_mut::<f32>(), &part);
-        }
+        multiply(&lhs, right, out.storage_mut::<f32>(), &job);
         out
     }
 

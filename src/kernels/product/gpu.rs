@@ -1,4 +1,4 @@
-//! Launches the WGSL products: which of four kernels fits the way the two matrices lie in memory, and how the right
+//! Launches the WGSL products: which of the kernels fits the way the two matrices lie in memory, and how the right
 //! one is read.
 
 use burn_cubecl::CubeBackend;
@@ -7,18 +7,16 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::KernelId;
 
 use super::{Job, Packing, Place, ProductOps};
-use crate::kernels::device::is_software;
 use crate::kernels::launch::{ACCESS, THREADS, contiguous, empty, indices, launch, span};
+use crate::kernels::tiles::tiles;
 
 /// Columns and rows of a workgroup's threads.
 const GROUP: (u32, u32) = (8, 8);
 /// Output columns and rows of one thread.
 const TILE: usize = 4;
-/// The same where the threads are many, or are not really there: a software adapter's time goes into fetching, and a tile twice
-/// as wide and as high fetches half as much for each product (1.5 to 1.8 times as fast on SwiftShader).
+/// The same where threads enough are left, or are not really there: a software adapter's time goes into fetching, and a tile
+/// twice as wide and as high fetches half as much for each product (1.5 to 1.8 times as fast on SwiftShader).
 const WIDE: usize = 8;
-/// Threads that keep a GPU busy.
-const BUSY: usize = 16_384;
 
 /// Which way the matrices lie, each a WGSL file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,18 +39,37 @@ struct Kernel {
     lay: Lay,
     packing: Option<Packing>,
     tile: usize,
+    /// Through workgroup memory.
+    staged: bool,
+}
+
+impl Kernel {
+    /// The kernel that does a job.
+    fn of(job: &Job, lay: Lay, packing: Option<Packing>) -> Self {
+        let staged = matches!(lay, Lay::RowsRows | Lay::RowsColumns)
+            && job.m >= tiles().staged_from
+            && job.n >= WIDE * GROUP.0 as usize;
+        Self {
+            lay,
+            packing,
+            tile: if staged { WIDE } else { tile(job, lay) },
+            staged,
+        }
+    }
 }
 
 impl KernelSource for Kernel {
     fn source(&self) -> SourceTemplate {
         let file = match self.lay {
+            Lay::RowsRows if self.staged => include_str!("staged_rows.wgsl"),
+            Lay::RowsColumns if self.staged => include_str!("staged_columns.wgsl"),
             Lay::RowsRows => include_str!("rows_rows.wgsl"),
             Lay::RowsColumns => include_str!("rows_columns.wgsl"),
             Lay::ColumnsRows => include_str!("columns_rows.wgsl"),
             Lay::Any => include_str!("any.wgsl"),
             Lay::Unpack => include_str!("unpack.wgsl"),
         };
-        SourceTemplate::new(unrolled(file, self.tile))
+        SourceTemplate::new(unrolled(file, self.tile, self.tile / 4))
             .register("access", ACCESS)
             .register("tile_rows", self.tile.to_string())
             .register("tile_fours", (self.tile / 4).to_string())
@@ -77,7 +94,7 @@ impl KernelSource for Kernel {
 
 /// Repeats lines that name `$r` for each row of a tile and those that name `$q` for each four of its columns: registers have
 /// no index, so a tile held in them has no loop.
-fn unrolled(source: &str, tile: usize) -> String {
+pub(in crate::kernels) fn unrolled(source: &str, rows: usize, fours: usize) -> String {
     let mut text = String::with_capacity(source.len() * 2);
     for line in source.lines() {
         let code = !line.trim_start().starts_with("//");
@@ -88,8 +105,8 @@ fn unrolled(source: &str, tile: usize) -> String {
                 1
             }
         };
-        for row in 0..times("$r", tile) {
-            for four in 0..times("$q", tile / 4) {
+        for row in 0..times("$r", rows) {
+            for four in 0..times("$q", fours) {
                 let line = line
                     .replace("$r", &row.to_string())
                     .replace("$q", &four.to_string());
@@ -102,13 +119,13 @@ fn unrolled(source: &str, tile: usize) -> String {
 }
 
 /// Whether a format has scales. What a kernel does not read may not be bound.
-fn scaled(packing: Option<Packing>) -> bool {
+pub(in crate::kernels) fn scaled(packing: Option<Packing>) -> bool {
     matches!(packing, Some(Packing::Q8 | Packing::Q4))
 }
 
 /// WGSL that declares the right side (bindings 1, and 2 for scales or nothing) and reads four values of it that lie side
 /// by side: `right_four(i)` for the values from `4·i` on.
-fn right(packing: Option<Packing>) -> String {
+pub(in crate::kernels) fn right(packing: Option<Packing>) -> String {
     let words = format!("@group(0) @binding(1) var<storage, {ACCESS}> words: array<u32>;");
     let scales = format!("@group(0) @binding(2) var<storage, {ACCESS}> scales: array<u32>;");
     match packing {
@@ -207,7 +224,7 @@ fn groups(job: &Job, tile: usize) -> (u32, u32, u32) {
 fn tile(job: &Job, lay: Lay) -> usize {
     let fits =
         matches!(lay, Lay::RowsRows | Lay::RowsColumns) && job.m >= 2 * WIDE && job.n >= 2 * WIDE;
-    if fits && (is_software() || job.m * job.n >= BUSY * WIDE * WIDE) {
+    if fits && job.m * job.n >= tiles().wide_from * WIDE * WIDE {
         WIDE
     } else {
         TILE
@@ -241,11 +258,7 @@ impl ProductOps for CubeBackend {
             "product: a matrix lies outside its tensor"
         );
         let lay = lay(&job);
-        let kernel = Kernel {
-            lay,
-            packing: None,
-            tile: tile(&job, lay),
-        };
+        let kernel = Kernel::of(&job, lay, None);
         launch(
             kernel,
             GROUP,
@@ -278,11 +291,7 @@ impl ProductOps for CubeBackend {
             matches!(lay, Lay::RowsRows | Lay::RowsColumns),
             "product: a packed weight needs activations by rows, in fours"
         );
-        let kernel = Kernel {
-            lay,
-            packing: Some(packing),
-            tile: tile(&job, lay),
-        };
+        let kernel = Kernel::of(&job, lay, Some(packing));
         launch(
             kernel,
             GROUP,
@@ -308,6 +317,7 @@ impl ProductOps for CubeBackend {
             lay: Lay::Unpack,
             packing: Some(packing),
             tile: TILE,
+            staged: false,
         };
         launch(
             kernel,

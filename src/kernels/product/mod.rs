@@ -2,9 +2,11 @@
 //! right, weights in any of the formats they are kept in.
 
 #[cfg(feature = "cpu")]
-mod cpu;
+pub(super) mod cpu;
+#[cfg(feature = "cpu")]
+mod dots;
 #[cfg(feature = "gpu")]
-mod gpu;
+pub(super) mod gpu;
 mod packing;
 #[cfg(all(test, feature = "desk"))]
 mod tests;
@@ -15,6 +17,7 @@ use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::Tensor;
 
 pub use packing::Packing;
+pub(super) use weight::Values;
 pub use weight::{Weight, WeightRows};
 
 /// How a matrix lies in the values of a tensor.

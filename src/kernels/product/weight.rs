@@ -19,8 +19,10 @@ pub struct Weight {
     reason = "a handful for each layer, and each in a box of its own"
 )]
 #[derive(Debug, Clone)]
-enum Values {
+pub(in crate::kernels) enum Values {
+    /// As f32.
     Plain(Tensor<2>),
+    /// See [`Packing`].
     Packed {
         packing: Packing,
         words: Tensor<1, Int>,
@@ -114,6 +116,11 @@ impl Weight {
         self.columns
     }
 
+    /// How it lies on the device.
+    pub(in crate::kernels) fn values(&self) -> &Values {
+        &self.values
+    }
+
     /// Bytes on the device.
     pub fn bytes(&self) -> usize {
         match &*self.values {
@@ -186,7 +193,7 @@ impl Weight {
         }
     }
 
-    fn run(&self, x: Tensor<2>, out: Tensor<2>, job: Job) -> Tensor<2> {
+    pub(super) fn run(&self, x: Tensor<2>, out: Tensor<2>, job: Job) -> Tensor<2> {
         match &*self.values {
             Values::Plain(values) => product_into(x, values.clone(), out, job),
             Values::Packed {

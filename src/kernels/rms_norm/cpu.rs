@@ -3,7 +3,7 @@
 use burn::backend::Flex;
 
 use super::RmsNormOps;
-use crate::kernels::flex::{FlexTensor, floats, for_rows, tensor};
+use crate::kernels::flex::{FlexTensor, floats, for_rows, in_place, tensor};
 
 /// The sum of the products, in eight running sums so that it becomes SIMD.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
@@ -23,7 +23,8 @@ fn inverse_root(x: &[f32], eps: f32) -> f32 {
     1.0 / (dot(x, x) / x.len() as f32 + eps).sqrt()
 }
 
-fn normed(x: &[f32], width: usize, weight: &[f32], eps: f32) -> Vec<f32> {
+/// Every row of `width` values normed.
+pub(in crate::kernels) fn normed(x: &[f32], width: usize, weight: &[f32], eps: f32) -> Vec<f32> {
     let mut out = vec![0.0; x.len()];
     for_rows(&mut out, width, |row, out| {
         let x = &x[row * width..][..width];
@@ -101,6 +102,16 @@ impl RmsNormOps for Flex {
         });
         let normed = normed(&sum, width, &floats(&weight), eps);
         (tensor(sum, [rows, width]), tensor(normed, [rows, width]))
+    }
+
+    fn rms_norm_onto(x: FlexTensor, weight: FlexTensor, eps: f32, onto: FlexTensor) -> FlexTensor {
+        let [_, width] = sides(&x);
+        let normed = normed(&floats(&x), width, &floats(&weight), eps);
+        in_place(onto, |onto| {
+            for (onto, normed) in onto.iter_mut().zip(&normed) {
+                *onto += normed;
+            }
+        })
     }
 
     fn rms_norm_backward(

@@ -25,6 +25,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_
     let mean = total(thread, vec2<f32>(across(squares), 0.0)).x * bitcast<f32>(info[2]);
     let scale = inverseSqrt(mean + bitcast<f32>(info[3]));
     for (var i = lane; i < width; i += lanes) {
-        result[start + i] = x[start + i] * scale * weight[i];
+        result[start + i] = {{ before }}x[start + i] * scale * weight[i];
     }
 }

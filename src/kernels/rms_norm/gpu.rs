@@ -20,6 +20,7 @@ const SHORT: usize = 128;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Pass {
     Forward,
+    Onto,
     Add,
     Backward { residual: bool },
 }
@@ -50,7 +51,7 @@ fn residual_at(i: u32) -> {{ value }} {
 impl KernelSource for RmsNorm {
     fn source(&self) -> SourceTemplate {
         let source = SourceTemplate::new(match self.pass {
-            Pass::Forward => include_str!("forward.wgsl"),
+            Pass::Forward | Pass::Onto => include_str!("forward.wgsl"),
             Pass::Add => include_str!("add.wgsl"),
             Pass::Backward { .. } => include_str!("backward.wgsl"),
         });
@@ -76,6 +77,14 @@ impl KernelSource for RmsNorm {
         source
             .register("value", value)
             .register("sum", sum)
+            .register(
+                "before",
+                if self.pass == Pass::Onto {
+                    "result[start + i] + "
+                } else {
+                    ""
+                },
+            )
             .register("lanes", LANES.to_string())
             .register("access", ACCESS)
             .register("threads", THREADS.to_string())
@@ -154,6 +163,12 @@ impl RmsNormOps for CubeBackend {
         let (sum, normed) = (like(&x), like(&x));
         normalise(Pass::Add, &[&x, &delta, &weight, &sum, &normed], eps);
         (sum, normed)
+    }
+
+    fn rms_norm_onto(x: CubeTensor, weight: CubeTensor, eps: f32, onto: CubeTensor) -> CubeTensor {
+        let (x, weight, onto) = (contiguous(x), contiguous(weight), contiguous(onto));
+        normalise(Pass::Onto, &[&x, &weight, &onto], eps);
+        onto
     }
 
     fn rms_norm_backward(

@@ -1,7 +1,7 @@
 //! Root mean square normalisation of rows (arXiv 1910.07467), alone and together with the residual sum before it.
 
 #[cfg(feature = "cpu")]
-mod cpu;
+pub(super) mod cpu;
 #[cfg(feature = "gpu")]
 mod gpu;
 #[cfg(all(test, feature = "desk"))]
@@ -23,6 +23,13 @@ pub trait RmsNormOps: Backend {
         weight: FloatTensor<Self>,
         eps: f32,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
+    /// See [`rms_norm_onto`].
+    fn rms_norm_onto(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        eps: f32,
+        onto: FloatTensor<Self>,
+    ) -> FloatTensor<Self>;
     /// See [`rms_norm_backward`].
     fn rms_norm_backward(
         x: FloatTensor<Self>,
@@ -64,6 +71,16 @@ pub fn add_rms_norm(
         eps,
     );
     (Tensor::from_dispatch(sum), Tensor::from_dispatch(normed))
+}
+
+/// `onto + rms_norm(x)`, written where `onto` lies (`[n, width]`, as x): nobody else may hold it.
+pub fn rms_norm_onto(x: Tensor<2>, weight: Tensor<1>, eps: f32, onto: Tensor<2>) -> Tensor<2> {
+    Tensor::from_dispatch(Dispatch::rms_norm_onto(
+        x.into_dispatch(),
+        weight.into_dispatch(),
+        eps,
+        onto.into_dispatch(),
+    ))
 }
 
 /// The gradient of x (`[n, width]`) from that of [`rms_norm`]'s result. `residual` is a gradient that reaches x by

@@ -162,3 +162,23 @@ fn the_gradient_equals_its_formula_with_and_without_a_residual_on_every_device()
         }
     }
 }
+
+#[test]
+fn a_norm_put_onto_something_is_the_sum_of_both() {
+    for (rows, width) in [(1, 4), (3, 7), (5, 200), (300, 132)] {
+        let (x, onto) = (random(rows * width, 31), random(rows * width, 32));
+        let weight = random(width, 33);
+        on_every_device(|device| {
+            let x = device.tensor(&x, [rows, width]);
+            let weight = device.tensor(&weight, [width]);
+            let normed = device.values(rms_norm(x.clone(), weight.clone(), 1e-5));
+            let expected: Vec<f32> = onto.iter().zip(&normed).map(|(a, b)| a + b).collect();
+            let onto = device.tensor(&onto, [rows, width]);
+            assert_close(
+                &device.values(rms_norm_onto(x, weight, 1e-5, onto)),
+                &expected,
+                1e-6,
+            );
+        });
+    }
+}

@@ -27,19 +27,23 @@ fn activation(x: f32, gate: Gate) -> (f32, f32) {
     }
 }
 
+/// `act(gate) · up` for rows of gates with as many ups behind them.
+pub(in crate::kernels) fn gated(joined: &[f32], rows: usize, inner: usize, gate: Gate) -> Vec<f32> {
+    let mut out = vec![0.0; rows * inner];
+    for_rows(&mut out, inner, |row, out| {
+        let (gates, ups) = joined[row * 2 * inner..][..2 * inner].split_at(inner);
+        for ((out, x), up) in out.iter_mut().zip(gates).zip(ups) {
+            *out = activation(*x, gate).0 * up;
+        }
+    });
+    out
+}
+
 impl SwigluOps for Flex {
     fn swiglu(joined: FlexTensor, gate: Gate) -> FlexTensor {
         let shape = joined.layout().shape();
         let (rows, inner) = (shape[0], shape[1] / 2);
-        let values = floats(&joined);
-        let mut out = vec![0.0; rows * inner];
-        for_rows(&mut out, inner, |row, out| {
-            let (gates, ups) = values[row * 2 * inner..][..2 * inner].split_at(inner);
-            for ((out, x), up) in out.iter_mut().zip(gates).zip(ups) {
-                *out = activation(*x, gate).0 * up;
-            }
-        });
-        tensor(out, [rows, inner])
+        tensor(gated(&floats(&joined), rows, inner, gate), [rows, inner])
     }
 
     fn swiglu_backward(joined: FlexTensor, gradient: FlexTensor, gate: Gate) -> FlexTensor {

@@ -1,7 +1,7 @@
 //! The gate of a feed-forward block (arXiv 2002.05202): `act(gate) · up` over gate and up lying side by side.
 
 #[cfg(feature = "cpu")]
-mod cpu;
+pub(super) mod cpu;
 #[cfg(feature = "gpu")]
 mod gpu;
 

@@ -6,7 +6,7 @@ mod peft;
 use burn::tensor::{Device, Tensor};
 
 use super::{Config, ModelError};
-use crate::kernels::{Job, Place, floats, product_into};
+use crate::kernels::{Job, Lora, LoraPart, Place, floats, product_into};
 
 pub use config::{LoraConfig, Module};
 
@@ -241,6 +241,25 @@ pub(super) struct Side<'a> {
 }
 
 impl Side<'_> {
+    /// The path as a fused product takes it, and the values of all factors.
+    pub fn lora(&self) -> (Lora, &Tensor<1>) {
+        let mut parts = [None; 3];
+        for (place, part) in parts.iter_mut().zip(&self.path.parts) {
+            *place = Some(LoraPart {
+                column: part.column,
+                width: part.width,
+                b: part.b,
+            });
+        }
+        let lora = Lora {
+            a: self.path.a,
+            rank: self.rank,
+            scale: self.scale,
+            parts,
+        };
+        (lora, self.factors)
+    }
+
     /// Columns of the narrow middle: the rank for each module.
     fn narrow(&self) -> usize {
         self.path.parts.len() * self.rank

@@ -4,7 +4,7 @@ use burn::tensor::{Int, Tensor};
 
 use super::Decoder;
 use crate::kernels::{self, Gate, Heads, Rotary, Weight};
-use crate::model::adapter::Group;
+use crate::model::adapter::{self, Group};
 use crate::model::{Adapter, Input};
 
 /// The weights of one layer, `[out, in]` as checkpoints keep them.
@@ -36,8 +36,8 @@ pub(super) struct Reading {
     tables: Vec<Tensor<2>>,
     /// What the tokens see, for each window that a layer has.
     spans: Vec<(Option<usize>, Tensor<1, Int>)>,
-    heads: Heads,
-    scale: f32,
+    pub heads: Heads,
+    pub scale: f32,
     pub eps: f32,
 }
 
@@ -78,7 +78,7 @@ impl Reading {
     }
 
     /// How a layer's heads are turned.
-    fn rotary(&self, layer: &Layer) -> Rotary {
+    pub fn rotary(&self, layer: &Layer) -> Rotary {
         Rotary {
             places: self.places.clone(),
             table: self.tables[layer.rope].clone(),
@@ -88,7 +88,7 @@ impl Reading {
     }
 
     /// What the tokens see in a layer.
-    fn spans(&self, layer: &Layer) -> Tensor<1, Int> {
+    pub fn spans(&self, layer: &Layer) -> Tensor<1, Int> {
         let of = |(window, _): &&(Option<usize>, Tensor<1, Int>)| *window == layer.window;
         // Every layer's window was put there.
         let (_, spans) = self.spans.iter().find(of).unwrap_or(&self.spans[0]);
@@ -331,6 +331,11 @@ impl Layer {
     }
 }
 
+/// An adapter's side path beside the projections of a group.
+pub(super) fn path<'a>(side: Side<'a>, index: usize, group: Group) -> Option<adapter::Side<'a>> {
+    side.and_then(|(adapter, factors)| adapter.side(index, group, factors))
+}
+
 /// `x·Wᵀ` and the side path beside it, with the narrow middle of the latter.
 fn apply(
     weight: &Weight,
@@ -340,7 +345,7 @@ fn apply(
     group: Group,
 ) -> (Tensor<2>, Option<Tensor<2>>) {
     let y = weight.apply(x.clone());
-    match side.and_then(|(adapter, factors)| adapter.side(index, group, factors)) {
+    match path(side, index, group) {
         Some(side) => {
             let (y, middle) = side.add(x.clone(), y);
             (y, Some(middle))

@@ -4,6 +4,7 @@
 //! time, so that no more is kept on the way there than is needed on the way back.
 
 mod backward;
+mod fused;
 mod layer;
 
 use burn::tensor::{Device, Int, Tensor};
@@ -289,11 +290,19 @@ impl Decoder {
         let mut stream = self
             .embedding
             .select(ids.clone(), self.config.embedding_scale);
+        let side = adapter.map(|adapter| (adapter, adapter.factors()));
+        let fused = |(index, layer): (usize, &Layer)| layer.is_fused(index, side);
+        let few = input.len() <= FEW && self.layers.iter().enumerate().all(fused);
         let mut delta = None;
         for (index, layer) in self.layers.iter().enumerate() {
             let arena = cache.layers[index].take();
             let arena = arena.unwrap_or_else(|| Reading::arena(self, cache.slots()));
-            let side = adapter.map(|adapter| (adapter, adapter.factors()));
+            if few {
+                let kept;
+                (stream, kept) = layer.read(index, stream, &reading, side, arena);
+                cache.layers[index] = Some(kept);
+                continue;
+            }
             let done = layer.forward(index, stream, delta, &reading, side, arena);
             cache.layers[index] = Some((done.kept.keys, done.kept.values));
             stream = done.kept.after;
@@ -345,6 +354,10 @@ impl Decoder {
         (0..parts).map(move |part| (part * most, most.min(size - part * most)))
     }
 }
+
+/// Tokens up to which a layer's parts are fused into its products ([`Layer::read`]): as many as are decoded at once. With more
+/// tokens a norm made anew by every tile of a product would cost more than starting a kernel for it.
+const FEW: usize = 64;
 
 /// What the model was made for, or less.
 fn context(config: &Config) -> usize {
