@@ -35,6 +35,19 @@ impl Flavour {
     }
 }
 
+/// Crates that the small module carries for reading text only, never in a loop of the arithmetic: there they are built for size.
+/// At the desk and in the large module, where a tenth of a megabyte is nothing, they are left alone: much is built on them.
+const SMALL: [&str; 8] = [
+    "aho-corasick",
+    "daachorse",
+    "regex",
+    "regex-automata",
+    "regex-syntax",
+    "safetensors",
+    "serde-wasm-bindgen",
+    "serde_json",
+];
+
 /// A cargo call in the repository.
 pub fn cargo(paths: &Paths) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -69,6 +82,12 @@ pub fn wasm_cargo(paths: &Paths, subcommand: &str, flavour: Flavour) -> Command 
         "--features",
         flavour.name(),
     ]);
+    if matches!(flavour, Flavour::Cpu) {
+        for name in SMALL {
+            let setting = format!("profile.release.package.{name}.opt-level=\"z\"");
+            command.args(["--config", &setting]);
+        }
+    }
     // Flags from the environment are meant for the desk, and would silently replace those of `.cargo/config.toml`,
     // without which the module has no SIMD.
     command
