@@ -102,8 +102,11 @@ fn lance_reviews_prefers_and_chooses_its_round_on_rows_held_out() {
 
     // The same seed gives the same.
     let (mut again, _) = run(&arguments);
-    report["seconds"].take();
-    again["seconds"].take();
+    // What is reckoned from the time it took differs, as the time does.
+    for report in [&mut report, &mut again] {
+        report["seconds"].take();
+        report["cost"]["local"].take();
+    }
     assert_eq!(report, again);
 }
 
@@ -147,7 +150,7 @@ fn lance_reviews_in_words_where_it_is_told_to() {
         "--reviews",
         "2",
         "--review-tokens",
-        "4",
+        "16",
         "--ablate",
         "dpo_only",
         "--seeds-per-label",

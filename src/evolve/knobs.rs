@@ -235,7 +235,7 @@ settings! {
     /// Reviews drawn for each answer by the rubric.
     reviews: usize = 3, in 1..=100, for Lance;
     /// Most new tokens of a review by the rubric.
-    review_tokens: usize = 512, in 1..=100000, for Lance;
+    review_tokens: usize = 512, in 16..=100000, for Lance;
     /// New prompts drawn from one parent, and answers to each.
     draws: usize = 4, in 1..=100, for Lance;
     /// A batch is measured after it was trained on, not before.
