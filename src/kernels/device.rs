@@ -61,6 +61,7 @@ impl Limits {
     };
 
     /// Those of the CPU.
+    #[cfg(feature = "cpu")]
     const CPU: Self = Self {
         binding: isize::MAX as u64,
         budget: Self::BUDGET,

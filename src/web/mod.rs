@@ -209,6 +209,10 @@ impl Engine {
 
     /// Runs a task end to end. Events go to `on_event` as they happen; `signal` stops the run. With a `log`, a run that was
     /// interrupted goes on where that ends.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "JavaScript hands over texts and functions one by one"
+    )]
     pub async fn run(
         &self,
         task: String,

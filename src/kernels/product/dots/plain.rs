@@ -1,10 +1,12 @@
 //! The plain loops: what the others are compared with, and what machines without their instructions run.
 
+#[cfg(not(target_arch = "wasm32"))]
 use super::{BLOCK, Ready, Rows};
-use crate::kernels::lanes;
-use crate::kernels::product::packing::halves;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::kernels::{lanes, product::packing::halves};
 
 /// See [`super::dots`].
+#[cfg(not(target_arch = "wasm32"))]
 pub(super) fn dots(x: &Ready<'_>, rows: Rows<'_>, out: &mut [f32]) {
     let k = x.floats.len();
     match rows {
@@ -54,6 +56,7 @@ pub(super) fn dots(x: &Ready<'_>, rows: Rows<'_>, out: &mut [f32]) {
     }
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 fn whole(numbers: impl Iterator<Item = i32>, block: &[i16; BLOCK]) -> f32 {
     numbers
         .zip(block)
