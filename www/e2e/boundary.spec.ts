@@ -17,6 +17,8 @@ async function choose(page: Page, server: TeacherServer): Promise<void> {
 async function showBrief(page: Page): Promise<void> {
   await page.locator("#brief-draw").click();
   await expect(page.locator("#brief-text")).not.toBeEmpty();
+  // One that failed to go stays there, read, until the next is drawn.
+  await expect(page.getByLabel("I have read it")).not.toBeChecked();
 }
 
 /** By id: rules have buttons too, and some are named after a label with "Play" in it. */
@@ -157,6 +159,9 @@ const troubles: [string, Parameters<typeof teacher>, RegExp][] = [
 
 test("each kind of trouble is told from the others, with what to do", async ({ page }) => {
   await Studio.open(page, "device=cpu");
+  await page.getByRole("radio", { name: "An endpoint" }).check();
+  // Enough for all of them: a brief is paid for when it is cleared, whether or not it arrives.
+  await page.getByLabel("Epsilon in all, at most").fill("100");
   for (const [name, [answer, cors], message] of troubles) {
     await test.step(name, async () => {
       const server = await teacher(answer, cors);
@@ -284,7 +289,8 @@ test(`${RUNS} runs over random seeds with canaries: nothing leaves but the brief
     const rows = Array.from({ length: 4 + Math.floor(random() * 40) }, (_, at) => seedOf(random, canary, at));
     await page.getByLabel("Seeds: your labelled examples").fill(rows.join("\n"));
     await page.locator("#brief-draw").click();
-    await expect.poll(() => page.locator("#brief-body").textContent()).not.toBe(allowed.at(-1) ?? "");
+    // The one before is put away once it is sent. Two may well be the same, byte for byte: the noise is coarse.
+    await expect(page.locator("#brief")).toBeVisible();
     await expect(page.getByLabel("I have read it")).toBeEnabled();
     await expect(page.getByLabel("I have read it")).not.toBeChecked();
     allowed.push((await page.locator("#brief-body").textContent()) ?? "");
