@@ -3,6 +3,13 @@ import { expect, Studio, test } from "./studio";
 const QUERY = "device=cpu&rows=seeds_only,psi&seeds=2&instances=4&epochs=1&test=21";
 const PLACES = ["#instances-list", "#result-table"];
 
+/** Plays, and waits for the new run's first instance; what the run before had is on the page until then. */
+async function begin(studio: Studio): Promise<void> {
+  await studio.play.click();
+  await expect(studio.instances).toHaveCount(0);
+  await expect(studio.instances).not.toHaveCount(0);
+}
+
 test("a run goes on after a reload, and after Stop when asked, and ends as if it had been left alone", async ({ page }) => {
   const studio = await Studio.open(page, QUERY);
   const shown = () => Promise.all(PLACES.map((place) => page.locator(place).innerText()));
@@ -11,16 +18,14 @@ test("a run goes on after a reload, and after Stop when asked, and ends as if it
   await page.getByRole("button", { name: "Delete them" }).click();
 
   // A reload in the middle: everything is brought back, and the run goes on by itself.
-  await studio.play.click();
-  await expect(studio.instances).not.toHaveCount(0);
+  await begin(studio);
   await page.reload();
   await studio.expectPhase("finished", 120_000);
   expect(await shown()).toEqual(alone);
   await expect(page.getByRole("button", { name: "Adapter" })).toBeEnabled();
 
   // A run that was stopped waits until somebody asks.
-  await studio.play.click();
-  await expect(studio.instances).not.toHaveCount(0);
+  await begin(studio);
   await studio.stop.click();
   await studio.expectPhase("stopped", 5000);
   await page.reload();

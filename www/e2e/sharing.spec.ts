@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { strFromU8, unzipSync } from "fflate";
 import type { Page } from "@playwright/test";
-import { expect, SHORT, Studio, test } from "./studio";
+import { expect, SHORT, Studio, test, withoutPace } from "./studio";
 
 async function download(page: Page, button: string): Promise<{ name: string; path: string; content: Buffer }> {
   const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: button }).click()]);
@@ -14,7 +14,7 @@ async function shown(page: Page): Promise<Record<string, string>> {
   const places = ["#principles-box", "#instances-list", "#diversity", "#training-numbers", "#result-table", "#confusion-table", "#changes-table"];
   const texts: Record<string, string> = {};
   for (const place of places) {
-    texts[place] = await page.locator(place).innerText();
+    texts[place] = withoutPace(await page.locator(place).innerText());
   }
   return texts;
 }

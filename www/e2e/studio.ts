@@ -52,6 +52,11 @@ export const test = base.extend<PerTest, Options>({
 
 export { expect };
 
+/** What the training's numbers say, but for how fast it went: only the tab that saw it knows. */
+export function withoutPace(text: string): string {
+  return text.replace(/(tokens a second\s+)[\d,–]+/, "$1");
+}
+
 /** Settings of a run that is whole, but short. */
 export const SHORT = "seeds=2&instances=3&test=7&epochs=1";
 

@@ -43,8 +43,7 @@ export class Header {
     const { engine } = state;
     this.chip.dataset.device = engine?.device ?? "none";
     const memory = state.run.source === "engine" ? state.run.started?.memory : null;
-    const takes = engine == null || memory == null ? "" : ` · up to ${bytes(memory.total)} for this run`;
-    setText(this.device, (engine?.name ?? (state.engineError === null ? "Looking for a device …" : "No device")) + takes);
+    setText(this.device, engine?.name ?? (state.engineError === null ? "Looking for a device …" : "No device"));
     this.chip.title = memory == null ? "" : memoryParts(memory);
     const asked = state.models.asked.length;
     const hub = asked === 0 ? "" : ` and ${plural(asked, "request")} to the model hub`;

@@ -4,7 +4,7 @@ import "uplot/dist/uPlot.min.css";
 import type { DpoStep, TrainStep } from "#seedbed/events";
 import { type RunView, type Trained, trainedBy } from "../run-view";
 import type { State } from "../state";
-import { count, TRAINED_TITLES } from "../words";
+import { bytes, count, TRAINED_TITLES } from "../words";
 import { byId, make, setText } from "./dom";
 
 const TRAINED: readonly Trained[] = ["warm_up", "seeds_only", "direct", "psi"];
@@ -12,7 +12,7 @@ const TRAINED: readonly Trained[] = ["warm_up", "seeds_only", "direct", "psi"];
 /** A second sign besides colour. */
 const DASHES: Partial<Record<Trained, number[]>> = { seeds_only: [6, 4], direct: [2, 3] };
 
-const NUMBERS = ["training", "step", "loss", "learning rate", "gradient norm", "tokens seen", "tokens a second", "reward margin"] as const;
+const NUMBERS = ["training", "step", "loss", "learning rate", "gradient norm", "tokens seen", "tokens a second", "reward margin", "memory, at most"] as const;
 
 /** What the chart can show; margins are there for rows that learn preferences. */
 const SHOWN = {
@@ -120,6 +120,7 @@ export class TrainingPlace {
       "tokens seen": step?.type === "train_step" ? count(step.num_tokens) : "–",
       "tokens a second": rate === null ? "–" : count(rate),
       "reward margin": step?.type === "dpo_step" ? step.rewards_margins.toFixed(3) : "–",
+      "memory, at most": run.started?.memory == null ? "–" : bytes(run.started.memory.total),
     };
     for (const [name, element] of this.values) {
       setText(element, texts[name as keyof typeof texts]);
