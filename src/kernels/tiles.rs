@@ -4,7 +4,7 @@
 //! register tiles keep it busy. A graphics card wants the opposite: thousands of threads, neighbours that read neighbouring
 //! values, and what many threads need in workgroup memory.
 //!
-//! The row of software adapters was chosen by timing lavapipe and SwiftShader. **The other rows were never timed**, for want
+//! Of the row of software adapters the width of a tile was chosen by timing SwiftShader. **The other rows were never timed**, for want
 //! of such a machine: they follow from what is known of these devices, and are tested for right results only.
 
 use std::sync::atomic::{AtomicU8, Ordering};
