@@ -172,8 +172,8 @@ pub fn add_row(x: Tensor<2>, row: Tensor<1>) -> Tensor<2> {
     product_into(super::floats(vec![1.0], [1], &x.device()), row, x, job)
 }
 
-/// The values of `head` and behind them those of `tail`: two products with one. burn's `cat` comes with every type it
-/// knows, the quantised among them, which is more than a tenth of the whole module in a browser.
+/// The values of `head` and behind them those of `tail`: two products with one. burn's own `cat` and arithmetic bring every type
+/// they know into a browser's module, the quantised ones among them.
 pub fn join(head: Tensor<1>, tail: Tensor<1>) -> Tensor<1> {
     let ([first], [second]) = (head.dims(), tail.dims());
     let out = Tensor::empty([first + second], &head.device());
