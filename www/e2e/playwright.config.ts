@@ -19,7 +19,7 @@ export default defineConfig({
   timeout: 10 * 60_000,
   expect: { timeout: 60_000 },
   reporter: report === undefined ? [["list"]] : [["list"], ["json", { outputFile: report }]],
-  use: { baseURL, viewport: { width: 1280, height: 900 }, actionTimeout: 30_000 },
+  use: { baseURL, viewport: { width: 1280, height: 900 }, actionTimeout: 30_000, navigationTimeout: 60_000 },
   ...(given === undefined
     ? { webServer: { command: "npx vite preview --host 127.0.0.1 --port 4173 --strictPort", url: baseURL, cwd: ".." } }
     : {}),

@@ -1,31 +1,40 @@
 //! A small static server on this machine only, with the headers that let a page share memory between threads.
 
-use std::fs::{self, File};
-use std::io::{Cursor, ErrorKind, Read, Write};
+use std::convert::Infallible;
+use std::fs;
+use std::io::{ErrorKind, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use tiny_http::{Header, Method, Request, Response};
+use http_body_util::Full;
+use hyper::body::{Body, Bytes};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
 
 /// Where the page is served unless `--port` says otherwise.
 pub const DEFAULT_PORT: u16 = 8080;
 
-/// Requests answered at once; a page asks for about as many files at the same time.
-const THREADS: usize = 6;
+const TEXT: &str = "text/plain; charset=utf-8";
 
 /// Sent with every answer.
 const HEADERS: [(&str, &str); 5] = [
     // These two isolate the page from other origins, which browsers ask of pages that share memory between threads.
-    ("Cross-Origin-Opener-Policy", "same-origin"),
-    ("Cross-Origin-Embedder-Policy", "require-corp"),
-    ("Cross-Origin-Resource-Policy", "same-origin"),
-    ("X-Content-Type-Options", "nosniff"),
+    ("cross-origin-opener-policy", "same-origin"),
+    (EMBEDDER_POLICY, "require-corp"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("x-content-type-options", "nosniff"),
     // A build that was just made is what the next load shows.
-    ("Cache-Control", "no-cache"),
+    ("cache-control", "no-cache"),
 ];
+
+const EMBEDDER_POLICY: &str = "cross-origin-embedder-policy";
 
 /// The document that alone may ask a teacher.
 const DOOR: &str = "door.html";
@@ -33,7 +42,7 @@ const DOOR: &str = "door.html";
 /// A server at work.
 pub struct Server {
     port: u16,
-    threads: Vec<JoinHandle<()>>,
+    thread: JoinHandle<()>,
 }
 
 /// Takes a port on 127.0.0.1. Who asks now waits until [`start`].
@@ -58,20 +67,43 @@ pub fn start(listener: TcpListener, folder: &Path) -> Result<Server> {
         .canonicalize()
         .with_context(|| format!("cannot read {}", folder.display()))?;
     let port = listener.local_addr().context("lost the port")?.port();
-    let server = tiny_http::Server::from_listener(listener, None)
-        .map_err(|error| anyhow!("cannot serve on port {port}: {error}"))?;
-    let server = Arc::new(server);
-    let threads = (0..THREADS)
-        .map(|_| {
-            let (server, folder) = (Arc::clone(&server), folder.clone());
-            thread::spawn(move || {
-                while let Ok(request) = server.recv() {
-                    answer(request, &folder);
-                }
-            })
-        })
-        .collect();
-    Ok(Server { port, threads })
+    listener
+        .set_nonblocking(true)
+        .with_context(|| format!("cannot serve on port {port}"))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the server")?;
+    let listener = {
+        let _inside = runtime.enter();
+        tokio::net::TcpListener::from_std(listener)
+            .with_context(|| format!("cannot serve on port {port}"))?
+    };
+    let thread = thread::spawn(move || runtime.block_on(accept(listener, folder.into())));
+    Ok(Server { port, thread })
+}
+
+/// Takes every connection there is, at once: a browser opens several and keeps them, and none may wait for another's end.
+async fn accept(listener: tokio::net::TcpListener, folder: Arc<Path>) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            // Too many files are open, say; those of other programs are closed at some time.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let folder = Arc::clone(&folder);
+        tokio::spawn(async move {
+            let service = service_fn(|request| {
+                let answer = answer(&request, &folder);
+                async { Ok::<_, Infallible>(answer) }
+            });
+            // A browser that has gone away is no error of ours.
+            let _ = http1::Builder::new()
+                .title_case_headers(true)
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+        });
+    }
 }
 
 impl Server {
@@ -88,58 +120,64 @@ impl Server {
 
     /// Serves until the process is stopped.
     pub fn wait(self) {
-        for thread in self.threads {
-            // A thread that has panicked has said so itself.
-            let _ = thread.join();
-        }
+        // A thread that has panicked has said so itself.
+        let _ = self.thread.join();
     }
 }
 
-/// Answers one request. A browser that has gone away is no error of ours.
-fn answer(request: Request, folder: &Path) {
-    let file = match request.method() {
-        Method::Get | Method::Head => resolve(folder, request.url()),
-        _ => {
-            let refusal = plain(405, "only GET and HEAD are served here");
-            let _ = request.respond(with_header(refusal, "Allow", "GET, HEAD"));
-            return;
-        }
-    };
-    let door = file.as_ref().is_some_and(|file| file.ends_with(DOOR));
-    let opened = file.and_then(|file| Some((File::open(&file).ok()?, content_type(&file))));
-    let _ = match opened {
-        Some((open, kind)) => {
-            let response = with_header(Response::from_file(open), "Content-Type", kind)
-                // With its length told, and not in chunks, so that the page can show how far a download is.
-                .with_chunked_threshold(usize::MAX);
-            request.respond(with_headers(response, door))
-        }
-        None => request.respond(plain(404, "not found")),
-    };
+/// Answers one request. With its length told, and not in chunks, so that the page can show how far a download is.
+fn answer<B: Body>(request: &Request<B>, folder: &Path) -> Response<Full<Bytes>> {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let mut refusal = plain(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "only GET and HEAD are served here",
+        );
+        refusal
+            .headers_mut()
+            .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return refusal;
+    }
+    let found = resolve(folder, request.uri().path()).and_then(|file| {
+        Some((
+            fs::read(&file).ok()?,
+            content_type(&file),
+            file.ends_with(DOOR),
+        ))
+    });
+    match found {
+        Some((bytes, kind, door)) => respond(StatusCode::OK, bytes.into(), kind, door),
+        None => plain(StatusCode::NOT_FOUND, "not found"),
+    }
 }
 
 /// A short answer in words.
-fn plain(status: u16, text: &str) -> Response<Cursor<Vec<u8>>> {
-    with_headers(Response::from_string(text).with_status_code(status), false)
+fn plain(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
+    respond(status, Bytes::from_static(text.as_bytes()), TEXT, false)
 }
 
-fn with_headers<R: Read>(response: Response<R>, door: bool) -> Response<R> {
-    HEADERS.iter().fold(response, |response, (name, value)| {
+fn respond(
+    status: StatusCode,
+    body: Bytes,
+    kind: &'static str,
+    door: bool,
+) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    for (name, value) in HEADERS {
         // The door asks a server it may not read whether it is there at all; `require-corp` would hide that.
-        let value = match *name {
-            "Cross-Origin-Embedder-Policy" if door => "credentialless",
-            _ => value,
+        let value = if door && name == EMBEDDER_POLICY {
+            "credentialless"
+        } else {
+            value
         };
-        with_header(response, name, value)
-    })
-}
-
-/// Adds a header. Names and values are constants of this file in plain ASCII, the only thing that could be refused.
-fn with_header<R: Read>(response: Response<R>, name: &str, value: &str) -> Response<R> {
-    match Header::from_bytes(name, value) {
-        Ok(header) => response.with_header(header),
-        Err(()) => response,
+        headers.insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
     }
+    response
 }
 
 /// The file that an address stands for: always one inside `folder` (which must be canonical), whatever the address says.
@@ -197,7 +235,7 @@ fn content_type(file: &Path) -> &'static str {
         "json" | "map" => "application/json",
         "webmanifest" => "application/manifest+json",
         "jsonl" => "application/x-ndjson; charset=utf-8",
-        "txt" | "md" => "text/plain; charset=utf-8",
+        "txt" | "md" => TEXT,
         "svg" => "image/svg+xml",
         "png" => "image/png",
         "jpg" | "jpeg" => "image/jpeg",
@@ -210,6 +248,7 @@ fn content_type(file: &Path) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
     use std::net::TcpStream;
 
     use super::*;
@@ -338,6 +377,27 @@ mod tests {
         assert!(head.len() < 1_000, "HEAD has no body");
         assert!(ask(server.port, "GET /../secret").starts_with("HTTP/1.1 404"));
         assert!(ask(server.port, "POST /").starts_with("HTTP/1.1 405"));
+    }
+
+    #[test]
+    fn many_connections_that_stay_open_are_all_answered() {
+        let (_place, folder) = site();
+        let server = start(bind(0).expect("a free port"), &folder).expect("serve");
+        let mut streams: Vec<TcpStream> = (0..64)
+            .map(|_| TcpStream::connect((Ipv4Addr::LOCALHOST, server.port)).expect("connect"))
+            .collect();
+        for stream in &mut streams {
+            stream
+                .set_read_timeout(Some(Duration::from_secs(30)))
+                .expect("a patience");
+            // No `Connection: close`: the server must not wait for one of them to end.
+            write!(stream, "GET / HTTP/1.1\r\nHost: x\r\n\r\n").expect("send");
+        }
+        for stream in &mut streams {
+            let mut line = [0; 15];
+            stream.read_exact(&mut line).expect("an answer");
+            assert_eq!(&line, b"HTTP/1.1 200 OK");
+        }
     }
 
     #[test]
