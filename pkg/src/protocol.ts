@@ -222,8 +222,8 @@ export interface Calls {
   kept: { input: Record<never, never>; output: Kept };
   stored: { input: { run: string }; output: StoredFiles };
   keepEdits: { input: { run: string; edits: string }; output: null };
-  /** Deletes one run, or all of them for `null`. */
-  forget: { input: { run: string | null }; output: Kept };
+  /** Deletes these runs, and no run that began meanwhile. */
+  forget: { input: { runs: string[] }; output: Kept };
   shelf: { input: Record<never, never>; output: Shelf };
   /** What the visitor's files are; nothing is copied yet. */
   planOfFiles: { input: { files: File[] }; output: ModelPlan };

@@ -18,6 +18,9 @@ import { fetchBundled } from "./task/bundled";
 import { type LabelledRow, readRows } from "./task/rows";
 import { NO_SEEDS, ownFiles, type OwnTask, ownWords } from "./task/own";
 
+/** How long a page that was reloaded may take to let go of the run it had. */
+const LEAVING_MS = 3000;
+
 export class Studio {
   readonly client: EngineClient;
   readonly teaching: Teaching;
@@ -141,9 +144,21 @@ export class Studio {
 
   /** Goes on with a run of this browser's storage where it ended: with what it had, as if it had never ended. */
   async resume(id: string): Promise<void> {
-    const { engine, readOnly } = this.store.state;
-    if (this.running !== null || engine === null || readOnly) {
+    if (this.running !== null || this.store.state.engine === null) {
       return;
+    }
+    this.running = this.goOn(id);
+    try {
+      await this.running;
+    } finally {
+      this.running = null;
+    }
+    await this.countKept();
+  }
+
+  private async goOn(id: string): Promise<void> {
+    if (!(await this.lock.own(LEAVING_MS))) {
+      throw new Error("This run is open in another tab; close that tab, or show another run there, and continue it then.");
     }
     const files = await this.client.call("stored", { run: id });
     const events = wholeLog(files.events);
@@ -157,10 +172,7 @@ export class Studio {
       now.opened = null;
       now.notices = [];
     });
-    this.running = this.follow(() => this.client.call("resume", { run: id }));
-    await this.running;
-    this.running = null;
-    await this.countKept();
+    await this.follow(() => this.client.call("resume", { run: id }));
   }
 
   async stop(): Promise<void> {
@@ -202,12 +214,13 @@ export class Studio {
   /** Deletes a stored run, or all of them for `null`. */
   async forget(run: string | null): Promise<void> {
     const { kept, run: shown, readOnly } = this.store.state;
-    for (const { id } of run === null ? (kept?.runs ?? []) : [{ id: run }]) {
+    const runs = run === null ? (kept?.runs ?? []).map(({ id }) => id) : [run];
+    for (const id of runs) {
       if ((id !== shown.id || readOnly) && (await isTaken(id))) {
         throw new Error("This run is open in another tab; close that tab, or show another run there, and delete it then.");
       }
     }
-    const left = await this.client.call("forget", { run });
+    const left = await this.client.call("forget", { runs });
     this.store.update((state) => void (state.kept = left));
   }
 

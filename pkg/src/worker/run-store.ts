@@ -6,7 +6,7 @@ import type { Kept, RunEvent } from "../events";
 import type { ChosenModel, RunOptions, TaskFiles } from "../protocol";
 import { wholeLog } from "../log";
 import { CodedError, toFailure } from "./failure";
-import { openFile, runsFolder, writeAll } from "./opfs";
+import { openFile, openLeft, runsFolder, writeAll } from "./opfs";
 
 const encoder = new TextEncoder();
 
@@ -51,7 +51,7 @@ export class RunStore {
     const store = new RunStore(say);
     try {
       store.folder = await (await runsFolder(false)).getDirectoryHandle(id);
-      store.log = await openFile(store.folder, "events.jsonl");
+      store.log = await openLeft(store.folder, "events.jsonl");
     } catch (thrown) {
       throw new CodedError("storage", `This run cannot be continued here (${toFailure(thrown).message}); perhaps it is open in another tab.`);
     }

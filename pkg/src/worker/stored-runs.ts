@@ -61,13 +61,11 @@ export async function keepEdits(id: string, edits: string): Promise<void> {
   }
 }
 
-/** Deletes one run, or every one. */
-export async function forgetRuns(id: string | null): Promise<Kept> {
-  if (id === null) {
-    const root = await navigator.storage.getDirectory();
-    await root.removeEntry("runs", { recursive: true }).catch(() => undefined);
-  } else {
-    await (await runsFolder(false)).removeEntry(id, { recursive: true }).catch((thrown: unknown) => {
+/** Deletes these runs. Each by its name: to delete the whole folder would take along a run that begins meanwhile. */
+export async function forgetRuns(ids: readonly string[]): Promise<Kept> {
+  const folder = await runsFolder(true);
+  for (const id of ids) {
+    await folder.removeEntry(id, { recursive: true }).catch((thrown: unknown) => {
       throw new CodedError("storage", `This run could not be deleted (${String(thrown)}); close other tabs that have it open.`);
     });
   }
@@ -86,7 +84,8 @@ async function describe(folder: FileSystemDirectoryHandle): Promise<StoredRun> {
   let bytes = 0;
   for await (const entry of folder.values()) {
     if (entry.kind === "file") {
-      bytes += (await (entry as FileSystemFileHandle).getFile()).size;
+      // One that was there a moment ago may be gone: a run under way writes and removes its checkpoints.
+      bytes += (await fileOf(folder, entry.name))?.size ?? 0;
     }
   }
   const names = ["report.json", "stopped.txt", "options.json"];

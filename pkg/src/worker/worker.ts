@@ -156,8 +156,8 @@ const handlers: Handlers = {
     return null;
   },
 
-  async forget({ run }) {
-    return forgetRuns(run);
+  async forget({ runs }) {
+    return forgetRuns(runs);
   },
 
   shelf: () => models.shelf(),
