@@ -11,6 +11,7 @@ mod node;
 mod package;
 mod paths;
 mod process;
+mod pypi;
 mod runner;
 mod serve;
 mod setup;

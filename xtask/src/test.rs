@@ -2,6 +2,7 @@
 
 use std::env;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, anyhow};
@@ -15,6 +16,7 @@ use crate::node;
 use crate::package;
 use crate::paths::Paths;
 use crate::process;
+use crate::pypi::{self, Extra, LITELLM, SMOLLM2};
 use crate::runner;
 use crate::serve;
 use crate::setup;
@@ -46,6 +48,9 @@ pub struct Options {
     /// Leave this part out (may be given several times)
     #[arg(long, value_enum, value_name = "PART")]
     skip: Vec<Part>,
+    /// Fetch LiteLLM from PyPI too (750 MB), a real server of the kind that a teacher is; its test is skipped otherwise
+    #[arg(long)]
+    litellm: bool,
 }
 
 impl Options {
@@ -64,12 +69,14 @@ struct Tools {
     target: Result<()>,
     node: Result<()>,
     browser: Result<Browser>,
+    /// Variables that name what was fetched for tests that are skipped without it.
+    extras: Vec<(&'static str, PathBuf)>,
 }
 
 /// Runs the parts, and writes how many checks passed as the last line.
 pub fn run(paths: &Paths, options: &Options) -> ExitCode {
     let parts = options.parts();
-    let tools = set_up(paths, &parts);
+    let tools = set_up(paths, &parts, options);
     let mut sum = Tally::default();
     for part in parts {
         let name = part
@@ -79,7 +86,7 @@ pub fn run(paths: &Paths, options: &Options) -> ExitCode {
         let outcome = long_step(&format!("part {name}"), || match part {
             Part::Fmt => fmt(paths),
             Part::Clippy => clippy(paths, &tools),
-            Part::Native => native(paths),
+            Part::Native => native(paths, &tools),
             Part::Wasm => wasm_tests(paths, &tools),
             Part::E2e => e2e(paths, &tools),
         });
@@ -100,7 +107,7 @@ pub fn run(paths: &Paths, options: &Options) -> ExitCode {
 }
 
 /// Sees to what the chosen parts need.
-fn set_up(paths: &Paths, parts: &[Part]) -> Tools {
+fn set_up(paths: &Paths, parts: &[Part], options: &Options) -> Tools {
     let any = |wanted: &[Part]| parts.iter().any(|part| wanted.contains(part));
     let not_asked = || anyhow!("was not set up");
     Tools {
@@ -118,6 +125,16 @@ fn set_up(paths: &Paths, parts: &[Part]) -> Tools {
             browser::set_up()
         } else {
             Err(not_asked())
+        },
+        extras: if any(&[Part::Native, Part::E2e]) {
+            let wanted: &[Extra] = if options.litellm {
+                &[SMOLLM2, LITELLM]
+            } else {
+                &[SMOLLM2]
+            };
+            pypi::set_up(paths, wanted)
+        } else {
+            Vec::new()
         },
     }
 }
@@ -179,17 +196,15 @@ fn cargo_test(command: &mut Command) -> Result<Tally> {
 }
 
 /// The tests of each package by itself, for the reason given at [`clippy`].
-fn native(paths: &Paths) -> Result<Tally> {
+fn native(paths: &Paths, tools: &Tools) -> Result<Tally> {
     let mut tally = Tally::default();
     for package in ["xtask", "seedbed"] {
         let mut command = cargo::cargo(paths);
-        tally += cargo_test(command.args([
-            "test",
-            "--release",
-            "--package",
-            package,
-            "--no-fail-fast",
-        ]))?;
+        tally += cargo_test(
+            command
+                .args(["test", "--release", "--package", package, "--no-fail-fast"])
+                .envs(tools.extras.iter().cloned()),
+        )?;
     }
     Ok(tally)
 }
@@ -236,7 +251,8 @@ fn e2e(paths: &Paths, tools: &Tools) -> Result<Tally> {
         .args(["test", "--config", "e2e/playwright.config.ts"])
         .env("BASE_URL", server.url().trim_end_matches('/'))
         .env("CHROME", &browser.chrome)
-        .env("REPORT", &report);
+        .env("REPORT", &report)
+        .envs(tools.extras.iter().cloned());
     let ok = succeeds(&mut command)?;
     let pages = count::playwright(&files::read(&report)?).with_context(|| {
         format!(
@@ -258,6 +274,7 @@ mod tests {
         let all = Options {
             only: vec![],
             skip: vec![],
+            litellm: false,
         };
         assert_eq!(
             all.parts(),
@@ -266,6 +283,7 @@ mod tests {
         let some = Options {
             only: vec![Part::E2e, Part::Fmt],
             skip: vec![Part::Fmt],
+            litellm: false,
         };
         assert_eq!(some.parts(), [Part::E2e]);
     }
