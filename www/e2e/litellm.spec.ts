@@ -51,7 +51,7 @@ async function proxy(): Promise<Proxy> {
   // Where pip has put it into a folder of its own, its packages stand beside `bin`.
   const path = [join(dirname(PROGRAM), ".."), process.env["PYTHONPATH"]].filter(Boolean).join(delimiter);
   const env = { ...process.env, PYTHONPATH: path, LITELLM_LOCAL_MODEL_COST_MAP: "True" };
-  const server: ChildProcess = spawn("python3", [PROGRAM, "--config", config, "--host", "127.0.0.1", "--port", String(port)], { env, stdio: "ignore" });
+  const server: ChildProcess = spawn(PROGRAM, ["--config", config, "--host", "127.0.0.1", "--port", String(port)], { env, stdio: "ignore" });
   const end = () => {
     server.kill();
     rmSync(folder, { recursive: true, force: true });
