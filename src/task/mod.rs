@@ -90,6 +90,11 @@ impl Example {
             ..Self::default()
         }
     }
+
+    /// Bytes of what is read of it.
+    pub(crate) fn size(&self) -> usize {
+        self.text.len() + self.context.as_ref().map_or(0, String::len)
+    }
 }
 
 /// A checked task.

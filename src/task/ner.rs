@@ -10,7 +10,7 @@ use super::rows::{self, Row};
 use super::{Entity, Example};
 
 /// Said of a text without entities.
-const NOTHING: &str = "none";
+pub(crate) const NOTHING: &str = "none";
 
 /// A part of a text with the name of its type.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -80,11 +80,14 @@ pub(super) fn row(place: &Place, text: &str, label: &str) -> Result<Row, TaskErr
     })
 }
 
+/// Makes a row of the object on a line.
+type Reader<'r> = dyn FnMut(usize, &Map<String, Value>) -> Result<Row, TaskError> + 'r;
+
 /// Makes a row of each JSON object, one a line.
 pub(super) fn objects(
     file: &str,
     text: &str,
-    read: &mut dyn FnMut(usize, &Map<String, Value>) -> Result<Row, TaskError>,
+    read: &mut Reader<'_>,
 ) -> Result<Vec<Row>, TaskError> {
     let mut rows = Vec::new();
     for (line, content) in lines(text) {
