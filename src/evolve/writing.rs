@@ -15,8 +15,8 @@ use crate::task::Example;
 pub(super) enum Labelling {
     /// It is the one it was written for.
     Asked,
-    /// It is the one it was written for, if the reader agrees. An answer that is no label is the reader's, if it is of the
-    /// group that was asked for and the writer agrees.
+    /// It is the one it was written for, if the reader agrees. An answer that is no label is the reader's, if the writer gives
+    /// much the same, and it is of the group that was asked for or of one that is still wanted.
     Vote,
     /// The reader gives it, whatever it was written for: where it agrees, or is sure of itself and that label is still
     /// wanted.
@@ -251,7 +251,7 @@ impl Bench<'_> {
         if labelling == Labelling::Asked {
             return Ok(group);
         }
-        if group != asked && !(labelling == Labelling::Apart && open(group)) {
+        if group != asked && !open(group) {
             return Err(Refusal::Vote {
                 predicted: self.task.labels[group].clone(),
             });

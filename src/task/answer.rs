@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_of_several_types_is_in_the_group_of_the_rarest() {
+    fn a_text_of_several_types_is_in_the_group_that_has_fewest() {
         let task = people();
         let groups: Vec<usize> = task.seeds.iter().map(|seed| seed.label).collect();
         assert_eq!(groups, [1, 2, 0]);

@@ -373,6 +373,8 @@ fn checked_seeds(
     };
     let place = || Place::file(source.file);
     let mut examples = known(kind, source.file, rows, &labels, closed)?;
+    // Of entities, not of texts: a type that is in no group of its own may well be shown.
+    let mut unseen = None;
     if kind == TaskKind::Ner {
         if labels.iter().any(|label| label == NO_ENTITY) {
             return Err(TaskError::DuplicateLabel {
@@ -380,9 +382,8 @@ fn checked_seeds(
             });
         }
         let counts = ner::counts(&examples, labels.len());
-        for example in &mut examples {
-            example.label = ner::group(ner::entities(example), &counts);
-        }
+        ner::sort(&mut examples, &counts);
+        unseen = Some(counts);
         labels.push(NO_ENTITY.to_owned());
     }
     let examples = without_doubles(examples, &labels, &mut warnings);
@@ -412,7 +413,8 @@ fn checked_seeds(
         TaskKind::Qa if closed => labels.len(),
         TaskKind::Qa => 0,
     };
-    let without_seeds: Vec<_> = count_per_label(&examples, labels.len())
+    let without_seeds: Vec<_> = unseen
+        .unwrap_or_else(|| count_per_label(&examples, labels.len()))
         .into_iter()
         .zip(&labels[..listed])
         .filter(|(count, _)| *count == 0)

@@ -283,6 +283,28 @@ pub(super) fn group(entities: &[Entity], counts: &[usize]) -> usize {
         .unwrap_or(counts.len())
 }
 
+/// Sorts the seeds into groups so that every type has some: a text of several types goes to the one that has fewest so far,
+/// texts of one type first.
+pub(super) fn sort(seeds: &mut [Example], counts: &[usize]) {
+    let kinds = |seed: &Example| -> Vec<usize> {
+        let mut kinds: Vec<usize> = entities(seed).iter().map(|entity| entity.label).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        kinds
+    };
+    let mut order: Vec<usize> = (0..seeds.len()).collect();
+    order.sort_by_key(|seed| kinds(&seeds[*seed]).len());
+    let mut sizes = vec![0; counts.len()];
+    for place in order {
+        let own = kinds(&seeds[place]).into_iter();
+        let label = own.min_by_key(|label| (sizes[*label], counts[*label], *label));
+        seeds[place].label = label.unwrap_or(counts.len());
+        if let Some(label) = label {
+            sizes[label] += 1;
+        }
+    }
+}
+
 /// Entities in words: `type: text`, in the order of the text, with a semicolon between.
 pub(super) fn said(text: &str, entities: &[Entity], labels: &[String]) -> String {
     let mut said = String::new();

@@ -387,3 +387,16 @@ fn messages_stay_on_one_line() {
     let message = parse(TASK, &bad, None).unwrap_err().to_string();
     assert!(!message.contains('\n'), "{message}");
 }
+
+#[test]
+fn every_type_that_is_shown_has_a_group_where_that_can_be() {
+    // `place` is the most frequent type, and never alone.
+    let seeds = tagged(&[
+        ("Ann Rome", "B-person B-place"),
+        ("Bo Oslo Bern", "B-person B-place B-place"),
+        ("Cy", "B-person"),
+    ]);
+    let task = parse(NER, &seeds, None).unwrap();
+    assert_eq!(task.seeds_per_label(), [2, 1, 0]);
+    assert!(!task.warnings.iter().any(|warning| warning.contains("without a seed")));
+}
