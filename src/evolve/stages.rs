@@ -665,7 +665,10 @@ pub async fn answer(
     let weights: Vec<f32> = row.iter().map(|score| (score - highest).exp()).collect();
     let total: f32 = weights.iter().sum();
     example.label = best(&row);
-    Ok((example, weights.iter().map(|weight| weight / total).collect()))
+    Ok((
+        example,
+        weights.iter().map(|weight| weight / total).collect(),
+    ))
 }
 
 /// How probable each label is for a text, in the order of the task's labels; they add up to 1.
