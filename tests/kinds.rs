@@ -7,101 +7,22 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-/// A folder with a task of its own.
-struct Folder(tempfile::TempDir);
+const TRIPS: &str = "tests/fixtures/tasks/trips";
+const SUMS: &str = "tests/fixtures/tasks/sums";
+const SHOPS: &str = "tests/fixtures/tasks/shops";
 
-impl Folder {
-    fn new(task: &Value, seeds: &str, test: &str) -> Self {
-        let folder = tempfile::tempdir().expect("folder");
-        for (name, text) in [
-            ("task.json", task.to_string().as_str()),
-            ("seeds.jsonl", seeds),
-            ("test.jsonl", test),
-        ] {
-            fs::write(folder.path().join(name), text).expect("written");
-        }
-        Self(folder)
-    }
+fn command(name: &str, task: &str, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_seedbed"))
+        .args([name, task, "--device", "cpu", "--json"])
+        .args(["--model", "tests/fixtures/tiny-llama-1m"])
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("the command starts")
+}
 
-    fn ner() -> Self {
-        let task = json!({"task": "trips", "type": "ner", "instruction": "Find people and places.", "labels": ["person", "place"]});
-        let row = |text: &str| {
-            let mut tags = Vec::new();
-            let mut tokens = Vec::new();
-            for word in text.split(' ') {
-                let (token, tag) = word.split_once('/').unwrap_or((word, "O"));
-                tokens.push(token);
-                tags.push(tag);
-            }
-            format!("{}\n", json!({"tokens": tokens, "tags": tags}))
-        };
-        let seeds = [
-            "Ann/B-person flew to Rome/B-place",
-            "we met Bo/B-person Lee/I-person at noon",
-            "nobody was at home today",
-            "the train from New/B-place York/I-place was late",
-            "Cy/B-person likes tea",
-            "it rained for a week",
-            "take me to Oslo/B-place please",
-            "Di/B-person and Ed/B-person sang",
-        ];
-        let test = [
-            "Fay/B-person left Bern/B-place",
-            "so it goes on",
-            "Rome/B-place is far",
-            "nobody was at home today",
-        ];
-        let rows = |texts: &[&str]| texts.iter().map(|text| row(text)).collect::<String>();
-        Self::new(&task, &rows(&seeds), &rows(&test))
-    }
-
-    fn qa(labels: &Value) -> Self {
-        let task = json!({"task": "shop", "type": "qa", "instruction": "Answer the question.", "labels": labels});
-        let row = |(question, answer): &(&str, &str)| match labels.is_null() {
-            true => format!("{}\n", json!({"question": question, "answer": answer})),
-            false => {
-                let answer = if answer.len() == 1 { "yes" } else { "no" };
-                format!(
-                    "{}\n",
-                    json!({"question": question, "context": "Shops sell things.", "answer": answer})
-                )
-            }
-        };
-        let seeds = [
-            ("Ann has 2 pens and buys 3. How many has she?", "5"),
-            ("Bo had 9 cups and broke 1. How many are left?", "8"),
-            ("Cy buys 4 bags of 5 nuts. How many nuts are there?", "20"),
-            ("A box holds 6 eggs. How many do 3 boxes hold?", "18"),
-            ("Di had 7 pears and ate 2. How many are left?", "5"),
-            ("Ed has 10 stamps and gets 5. How many has he?", "15"),
-        ];
-        let test = [
-            ("Fay has 3 hats and buys 3. How many has she?", "6"),
-            ("Gus had 12 keys and lost 2. How many are left?", "10"),
-        ];
-        let rows = |rows: &[(&str, &str)]| rows.iter().map(row).collect::<String>();
-        Self::new(&task, &rows(&seeds), &rows(&test))
-    }
-
-    fn command(&self, name: &str, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_seedbed"))
-            .arg(name)
-            .arg(self.0.path())
-            .args([
-                "--device",
-                "cpu",
-                "--model",
-                "tests/fixtures/tiny-llama-1m",
-                "--json",
-            ])
-            .args(arguments)
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .output()
-            .expect("the command starts")
-    }
-
-    /// The report of a run, its events, and its instances.
-    fn run(&self, arguments: &[&str]) -> (Value, Vec<Value>, Vec<Value>) {
+/// The report of a run, its events, and its instances.
+    fn run(task: &str, arguments: &[&str]) -> (Value, Vec<Value>, Vec<Value>) {
         let out = tempfile::tempdir().expect("folder");
         let place = out.path().display().to_string();
         let short = [
@@ -114,14 +35,13 @@ impl Folder {
             "--out",
             &place,
         ];
-        let output = self.command("run", &[&short[..], arguments].concat());
+        let output = command("run", task, &[&short[..], arguments].concat());
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{said}");
         let lines = |name: &str| lines(&out.path().join(name));
         let report = serde_json::from_slice(&output.stdout).expect("JSON");
         (report, lines("events.jsonl"), lines("instances.jsonl"))
     }
-}
 
 fn lines(path: &Path) -> Vec<Value> {
     let text = fs::read_to_string(path).expect("a file");
@@ -180,8 +100,7 @@ fn holds(run: &(Value, Vec<Value>, Vec<Value>), kind: &str, row: &str, test: usi
 
 #[test]
 fn psi_runs_on_entities_and_its_instances_can_be_seeds() {
-    let folder = Folder::ner();
-    let run = folder.run(&[
+    let run = run(TRIPS, &[
         "--rows",
         "untouched,seeds_only,direct,psi",
         "--voter",
@@ -221,7 +140,7 @@ fn psi_runs_on_entities_and_its_instances_can_be_seeds() {
 
 #[test]
 fn lance_runs_on_entities() {
-    let run = Folder::ner().run(&[
+    let run = run(TRIPS, &[
         "--recipe",
         "lance",
         "--rounds",
@@ -241,7 +160,7 @@ fn lance_runs_on_entities() {
 
 #[test]
 fn evokd_runs_on_entities() {
-    let run = Folder::ner().run(&[
+    let run = run(TRIPS, &[
         "--recipe",
         "evokd",
         "--rounds",
@@ -263,7 +182,7 @@ fn evokd_runs_on_entities() {
 
 #[test]
 fn psi_runs_on_questions_with_free_answers() {
-    let run = Folder::qa(&Value::Null).run(&["--rows", "seeds_only,psi", "--voter", "none"]);
+    let run = run(SUMS, &["--rows", "seeds_only,psi", "--voter", "none"]);
     holds(&run, "qa", "psi", 2);
     // All seeds' answers are numbers, so all answers are.
     for instance in run.2.iter().filter(|instance| instance["accepted"] == true) {
@@ -279,45 +198,32 @@ fn psi_runs_on_questions_with_free_answers() {
 
 #[test]
 fn lance_and_evokd_run_on_questions_with_free_answers() {
-    let folder = Folder::qa(&Value::Null);
-    let run = folder.run(&["--recipe", "lance", "--rounds", "1", "--draws", "2"]);
-    holds(&run, "qa", "lance", 2);
-    let run = folder.run(&[
-        "--recipe",
-        "evokd",
-        "--rounds",
-        "1",
-        "--rows",
-        "static,evokd",
-        "--voter",
-        "writer",
-    ]);
-    holds(&run, "qa", "evokd", 2);
+    let lance = run(SUMS, &["--recipe", "lance", "--rounds", "1", "--draws", "2"]);
+    holds(&lance, "qa", "lance", 2);
+    let rows = ["--rows", "static,evokd", "--voter", "writer"];
+    let evokd = run(SUMS, &[&["--recipe", "evokd", "--rounds", "1"], &rows[..]].concat());
+    holds(&evokd, "qa", "evokd", 2);
 }
 
 #[test]
 fn every_recipe_runs_on_questions_with_listed_answers_about_passages() {
-    let folder = Folder::qa(&json!(["no", "yes"]));
     for (recipe, rows) in [
         ("psi", "seeds_only,psi"),
         ("lance", "lance"),
         ("evokd", "evokd"),
     ] {
-        let run = folder.run(&["--recipe", recipe, "--rounds", "1", "--rows", rows]);
+        let run = run(SHOPS, &["--recipe", recipe, "--rounds", "1", "--rows", rows]);
         holds(&run, "qa", recipe, 2);
         for instance in &run.2 {
-            assert_eq!(instance["context"], "Shops sell things.", "{instance}");
+            assert_eq!(instance["context"], "Shops sell things, and kiosks sell papers.", "{instance}");
         }
     }
 }
 
 #[test]
 fn a_model_is_measured_on_entities_and_questions() {
-    for (folder, key) in [
-        (Folder::ner(), "precision"),
-        (Folder::qa(&Value::Null), "f1"),
-    ] {
-        let output = folder.command("eval", &[]);
+    for (task, key) in [(TRIPS, "precision"), (SUMS, "f1")] {
+        let output = command("eval", task, &[]);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{said}");
         let figures: Value = serde_json::from_slice(&output.stdout).expect("JSON");
@@ -331,7 +237,12 @@ fn a_model_is_measured_on_entities_and_questions() {
 #[test]
 fn bad_rows_are_named_in_one_line() {
     let refusal = |task: Value, seeds: &str| {
-        let output = Folder::new(&task, seeds, seeds).command("eval", &[]);
+        let folder = tempfile::tempdir().expect("folder");
+        let task = task.to_string();
+        for (name, text) in [("task.json", task.as_str()), ("seeds.jsonl", seeds), ("test.jsonl", seeds)] {
+            fs::write(folder.path().join(name), text).expect("written");
+        }
+        let output = command("eval", &folder.path().display().to_string(), &[]);
         let line = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{line}");
         assert_eq!(line.trim_end().lines().count(), 1, "{line}");
