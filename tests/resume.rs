@@ -7,6 +7,8 @@ use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
+const SNIPS: &str = "www/tasks/snips_intent";
+
 fn seedbed(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_seedbed"));
     command
@@ -22,9 +24,9 @@ fn seedbed(arguments: &[&str]) -> Command {
 }
 
 /// A run as short as it can be.
-fn begun(recipe: &str, out: &Path) -> Command {
+fn begun(task: &str, recipe: &str, out: &Path) -> Command {
     let mut command = seedbed(&[
-        "www/tasks/snips_intent",
+        task,
         "--recipe",
         recipe,
         "--device",
@@ -109,13 +111,13 @@ fn told(out: &Path) -> Vec<Value> {
 }
 
 /// Kills a run at points drawn by chance, and resumes it to the end each time.
-fn survives(recipe: &str, kills: usize, seed: u64) {
+fn survives(task: &str, recipe: &str, kills: usize, seed: u64) {
     let root = tempfile::tempdir().expect("folder");
     let (alone, out) = (root.path().join("alone"), root.path().join("killed"));
-    ended(&begun(recipe, &alone).output().expect("it starts"));
+    ended(&begun(task, recipe, &alone).output().expect("it starts"));
     let share = lines(&alone) / (kills + 1);
     let mut rng = fastrand::Rng::with_seed(seed);
-    let mut child = begun(recipe, &out).spawn().expect("it starts");
+    let mut child = begun(task, recipe, &out).spawn().expect("it starts");
     for _ in 0..kills {
         if !killed(child, &out, rng.usize(1..=2 * share)) {
             break;
@@ -151,17 +153,23 @@ fn survives(recipe: &str, kills: usize, seed: u64) {
 
 #[test]
 fn psi_killed_three_times_ends_as_if_it_had_been_left_alone() {
-    survives("psi", 3, 1);
+    survives(SNIPS, "psi", 3, 1);
 }
 
 #[test]
 fn lance_killed_three_times_ends_as_if_it_had_been_left_alone() {
-    survives("lance", 3, 2);
+    survives(SNIPS, "lance", 3, 2);
 }
 
 #[test]
 fn evokd_killed_three_times_ends_as_if_it_had_been_left_alone() {
-    survives("evokd", 3, 3);
+    survives(SNIPS, "evokd", 3, 3);
+}
+
+#[test]
+fn runs_whose_answers_are_written_survive_it_too() {
+    survives("tests/fixtures/tasks/trips", "evokd", 2, 4);
+    survives("tests/fixtures/tasks/sums", "lance", 2, 5);
 }
 
 /// `cargo test --release --test resume -- --ignored`: a quarter of an hour.
@@ -172,7 +180,7 @@ fn fifty_kills_change_nothing() {
         .into_iter()
         .enumerate()
     {
-        survives(recipe, 10, 100 + seed as u64);
+        survives(SNIPS, recipe, 10, 100 + seed as u64);
     }
 }
 
@@ -189,7 +197,7 @@ fn refuses(arguments: &[&str], words: &[&str]) {
 fn a_log_of_another_recipe_or_model_and_a_folder_without_a_run_are_refused_by_name() {
     let root = tempfile::tempdir().expect("folder");
     let out = root.path().join("run");
-    let child = begun("psi", &out).spawn().expect("it starts");
+    let child = begun(SNIPS, "psi", &out).spawn().expect("it starts");
     assert!(killed(child, &out, 40));
     let path = out.display().to_string();
 
@@ -222,7 +230,7 @@ fn a_log_of_another_recipe_or_model_and_a_folder_without_a_run_are_refused_by_na
     );
     // A run that can be gone on with is not written over unseen.
     fs::write(&begun_with, text).expect("written");
-    let output = begun("psi", &out).output().expect("it starts");
+    let output = begun(SNIPS, "psi", &out).output().expect("it starts");
     let line = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(
         !output.status.success() && line.contains("--resume"),

@@ -16,7 +16,6 @@ use seedbed::store::Folder;
 use seedbed::task::{self, Metrics};
 use seedbed::train::Bytes;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::cost::Cost;
 use super::recipe::{self, Options};
@@ -513,8 +512,16 @@ fn keep(folder: &Folder, outcome: &Outcome) -> Result<(), Error> {
 }
 
 fn line(name: &str, metrics: &Metrics) -> String {
+    let f1 = metrics.f1.map_or(String::new(), |f1| {
+        format!(
+            "  F1 {:5.1} % ({:.1} to {:.1})",
+            100.0 * f1,
+            100.0 * metrics.f1_low.unwrap_or(0.0),
+            100.0 * metrics.f1_high.unwrap_or(1.0)
+        )
+    });
     format!(
-        "{name:<12} accuracy {:5.1} % ({:.1} to {:.1})  macro-F1 {:5.1} %  n {}",
+        "{name:<12} accuracy {:5.1} % ({:.1} to {:.1}){f1}  macro-F1 {:5.1} %  n {}",
         100.0 * metrics.accuracy,
         100.0 * metrics.low,
         100.0 * metrics.high,
@@ -644,6 +651,16 @@ pub struct Eval {
     json: bool,
 }
 
+/// What `eval` prints.
+#[derive(serde::Serialize)]
+struct Measured<'a> {
+    task: &'a str,
+    model: &'a str,
+    device: &'a str,
+    #[serde(flatten)]
+    metrics: Metrics,
+}
+
 impl Eval {
     /// Does it.
     pub async fn run(self) -> Result<(), Error> {
@@ -656,23 +673,19 @@ impl Eval {
         }
         let (model, adapter, opened) = self.model.open().await?;
         let mut shown = Shown::new();
-        let confusion = {
+        let scored = {
             let mut monitor = Monitor::new(|event: &Event| shown.show(event), Cancel::new());
             evolve::evaluate(&model, &task, adapter.as_ref(), &task.test, &mut monitor).await?
         };
         shown.end();
-        let metrics = confusion.metrics();
+        let metrics = scored.metrics;
         if self.json {
-            return print(&json!({
-                "task": task.name,
-                "model": model.name,
-                "device": opened.kind.name(),
-                "accuracy": metrics.accuracy,
-                "macro_f1": metrics.macro_f1,
-                "low": metrics.low,
-                "high": metrics.high,
-                "n": metrics.n,
-            }));
+            return print(&Measured {
+                task: &task.name,
+                model: &model.name,
+                device: opened.kind.name(),
+                metrics,
+            });
         }
         println!("{}", line(&task.name, &metrics));
         Ok(())

@@ -50,6 +50,9 @@ pub enum Refusal {
         /// The most.
         most: f64,
     },
+    /// It was not given an answer that can be one.
+    #[error("its answer {0}")]
+    Answer(&'static str),
     /// The reviewer's mark for it is too low.
     #[error("its mark is {score:.1}; above {cut:.1} is needed")]
     Score {
@@ -90,6 +93,7 @@ impl Refusal {
             Self::Similar { .. } => "similar",
             Self::Vote { .. } => "vote",
             Self::Agreement { .. } => "agreement",
+            Self::Answer(_) => "answer",
             Self::Score { .. } => "score",
         }
     }

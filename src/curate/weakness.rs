@@ -103,6 +103,8 @@ pub struct Judged<'a> {
     pub label: usize,
     /// What the student said.
     pub predicted: usize,
+    /// Whether that is right. An answer that is no label may be wrong and yet be taken for none of another label.
+    pub right: bool,
 }
 
 /// How many rows there were and how many of them the student got wrong.
@@ -153,7 +155,7 @@ pub struct Kind {
 /// ```
 /// use seedbed::curate::{Judged, WeaknessCard};
 /// let rows = [("rain today?", 0, 1), ("play jazz", 1, 1)];
-/// let rows = rows.map(|(text, label, predicted)| Judged { text, label, predicted });
+/// let rows = rows.map(|(text, label, predicted)| Judged { text, label, predicted, right: label == predicted });
 /// let card = WeaknessCard::new(2, &rows);
 /// assert_eq!((card.confused[0].label, card.confused[0].predicted), (0, 1));
 /// // Six more rows are best spent where the mistakes are.
@@ -182,10 +184,10 @@ impl WeaknessCard {
         };
         let known = |row: &&Judged<'_>| row.label < labels && row.predicted < labels;
         for row in rows.iter().filter(known) {
-            let wrong = row.label != row.predicted;
+            let wrong = !row.right;
             card.all.add(wrong);
             card.labels[row.label].add(wrong);
-            if wrong {
+            if row.label != row.predicted {
                 let same = |pair: &&mut Confused| {
                     (pair.label, pair.predicted) == (row.label, row.predicted)
                 };
@@ -295,6 +297,7 @@ mod tests {
                 text,
                 label,
                 predicted,
+                right: label == predicted,
             })
             .collect();
         WeaknessCard::new(3, &rows)

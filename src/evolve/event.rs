@@ -8,7 +8,7 @@ use super::{Ablation, Kept};
 use crate::curate::WeaknessCard;
 use crate::principle::{Principle, Verdict};
 use crate::privacy::Epsilon;
-use crate::task::Metrics;
+use crate::task::{Answer, Example, Metrics, Span, Task, TaskKind};
 use crate::train::Memory;
 
 /// What a student was trained on: the rows that runs compare.
@@ -143,7 +143,10 @@ pub enum Event {
         seed: u64,
         /// `psi`, `lance` or `evokd`.
         recipe: &'static str,
-        /// The labels, in the order of the confusion matrix.
+        /// The kind of the task, where it is none of classification.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        kind: Option<TaskKind>,
+        /// The labels, or the groups that stand in for them, in the order of the confusion matrix.
         labels: Vec<String>,
         /// Seeds that are used.
         seeds: usize,
@@ -235,7 +238,7 @@ pub enum Event {
         round: usize,
         /// The question.
         text: String,
-        /// The answer: a label.
+        /// The answer in words: a label, where answers are labels.
         answer: String,
         /// 0 to 10.
         score: f64,
@@ -396,10 +399,22 @@ pub struct Instance {
     pub round: usize,
     /// Counted within the row, from 0.
     pub index: usize,
-    /// The label it was asked to have.
+    /// The label it was asked to have; the group it is of, where answers are no labels.
     pub label: String,
     /// What was written.
     pub text: String,
+    /// The passage it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
+    /// Its answer in words, where that is no label and one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
+    /// The entities of the text, where these are the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entities: Option<Vec<Span>>,
+    /// The answer as it is meant.
+    #[serde(skip)]
+    pub meant: Answer,
     /// Whether it is trained on.
     pub accepted: bool,
     /// Why not, in words.
@@ -421,6 +436,33 @@ pub struct Instance {
     /// The answer's mark from 0 to 10, where it was reviewed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub score: Option<f64>,
+}
+
+impl Instance {
+    /// What an example is in an instance; all else is still to be said.
+    pub(super) fn of(task: &Task, example: &Example) -> Self {
+        let answered = !example.answer.is_label();
+        Self {
+            row: RowName::Untouched,
+            round: 1,
+            index: 0,
+            label: task.label_of(example).to_owned(),
+            text: example.text.clone(),
+            context: example.context.clone(),
+            answer: answered.then(|| task.said(example)),
+            entities: task.spans(example),
+            meant: example.answer.clone(),
+            accepted: false,
+            reason: None,
+            refusal: None,
+            principles: Vec::new(),
+            model: String::new(),
+            seed: 0,
+            difficulty: None,
+            asked: None,
+            score: None,
+        }
+    }
 }
 
 /// What became of the instances.

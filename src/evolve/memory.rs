@@ -1,7 +1,7 @@
 //! What a run will ask of the device.
 
+use super::Recipe;
 use super::stages::Bench;
-use super::{Recipe, prompts};
 use crate::Error;
 use crate::generate::Batch;
 use crate::kernels::Limits;
@@ -26,18 +26,16 @@ pub(super) fn check(bench: &Bench<'_>, test: &[Example], limits: Limits) -> Resu
 
 fn workload(bench: &Bench<'_>, test: &[Example]) -> Result<Workload, Error> {
     let (settings, task) = (bench.settings, bench.task);
-    let vocabulary = &bench.model.vocabulary;
     // The longest row: a seed being labelled or written, or an instance as long as one may get.
     let mut texts: Vec<&Example> = task.seeds.iter().chain(test).collect();
-    texts.sort_by_key(|example| std::cmp::Reverse(example.text.len()));
+    texts.sort_by_key(|example| std::cmp::Reverse(example.size()));
     let long = &texts[..texts.len().min(settings.readers.max(settings.writers))];
-    let asked = |text: &str| prompts::classify(vocabulary, task, text);
     let prompts = (long.iter())
-        .map(|example| asked(&example.text))
+        .map(|example| bench.asked(example))
         .collect::<Result<Vec<_>, _>>()?;
     let answers: usize = bench.answer_tokens();
     let longest = prompts.iter().map(Vec::len).max().unwrap_or(0);
-    let instance = asked("")?.len() + settings.max_new;
+    let instance = bench.asked(&Example::default())?.len() + settings.max_new;
     let rules = vec![RULE.to_owned(); settings.rules];
     let mut writing = 0;
     if let Some(example) = texts.first() {

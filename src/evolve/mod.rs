@@ -3,6 +3,7 @@
 //! [`run`] does what all recipes share; `psi`, `lance` and `evokd` are the three orders, each readable alone. What they are
 //! made of (train, write, vote, read, prefer) knows nothing of the order.
 
+mod answering;
 mod data;
 mod event;
 mod evokd;
@@ -31,5 +32,5 @@ pub use knobs::{KNOBS, Knob, Settings, knob};
 pub use monitor::{Cancel, Monitor};
 pub use run::{Outcome, offline_principles, run};
 pub use settings::{Ablation, Judge, Recipe, Teacher, VoteRule, Voter};
-pub use stages::{evaluate, predict};
+pub use stages::{answer, evaluate, predict};
 pub use teaching::{Question, ask, brief};

@@ -76,7 +76,7 @@ pub(super) async fn own(run: &mut Run<'_, '_>) -> Result<Option<PrincipleSet>, E
             &prompts,
             RULES_TOKENS,
             sampling,
-            &shapes::rules(),
+            &[shapes::rules()],
             seed,
         )
         .await?;

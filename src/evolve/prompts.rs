@@ -1,7 +1,7 @@
-//! The words that stand between a task's records and the model: one form for labelling, one for writing.
+//! The words that stand between a task's records and the model: one form for answering, one for writing.
 
 use crate::model::{ModelError, Role, Turn, Vocabulary};
-use crate::task::Task;
+use crate::task::{Task, TaskKind};
 
 /// A prompt of one turn.
 ///
@@ -15,21 +15,37 @@ pub fn plain(vocabulary: &Vocabulary, content: String) -> Result<Vec<u32>, Model
     }])
 }
 
-/// "Which label has this text?"
+/// "What is the answer to this?": which label, which entities, or the answer to a question about `context`.
 ///
 /// # Errors
 ///
 /// When the tokenizer cannot encode it.
-pub fn classify(vocabulary: &Vocabulary, task: &Task, text: &str) -> Result<Vec<u32>, ModelError> {
-    let content = format!(
-        "{}\nLabels: {}\nText: {text}",
-        task.instruction,
-        task.labels.join(", ")
-    );
+pub fn ask(
+    vocabulary: &Vocabulary,
+    task: &Task,
+    text: &str,
+    context: Option<&str>,
+) -> Result<Vec<u32>, ModelError> {
+    let mut content = task.instruction.clone();
+    let mut put = |parts: &[&str]| parts.iter().for_each(|part| content.push_str(part));
+    match task.kind {
+        TaskKind::Qa if task.is_open() => {}
+        TaskKind::Qa => put(&["\nAnswers: ", &task.labels.join(", ")]),
+        _ => put(&["\nLabels: ", &task.types().join(", ")]),
+    }
+    if let Some(context) = context {
+        put(&["\nPassage: ", context]);
+    }
+    let head = match task.kind {
+        TaskKind::Qa => "\nQuestion: ",
+        _ => "\nText: ",
+    };
+    put(&[head, text]);
     plain(vocabulary, content)
 }
 
-/// "Write a text with this label", with rules to follow and examples to go by; either may be empty.
+/// "Write a text of this group", with rules to follow and examples to go by; either may be empty. A question is written to a
+/// passage, where the task has any.
 ///
 /// # Errors
 ///
@@ -38,22 +54,32 @@ pub fn write(
     vocabulary: &Vocabulary,
     task: &Task,
     label: usize,
+    context: Option<&str>,
     rules: &[String],
     examples: &[&str],
 ) -> Result<Vec<u32>, ModelError> {
-    let mut content = format!(
-        "{}\nWrite one text with the label {}.",
-        task.instruction, task.labels[label]
-    );
+    let mut content = task.instruction.clone();
+    let mut put = |parts: &[&str]| parts.iter().for_each(|part| content.push_str(part));
+    if let Some(context) = context {
+        put(&["\nPassage: ", context]);
+    }
+    let name = task.labels.get(label).map_or("", String::as_str);
+    let (order, group) = match task.kind {
+        TaskKind::Classification => ("\nWrite one text with the label ", name),
+        TaskKind::Ner if label < task.types().len() => {
+            ("\nWrite one text with the entity type ", name)
+        }
+        TaskKind::Ner => ("\nWrite one text with ", name),
+        TaskKind::Qa => ("\nWrite one question with the answer ", name),
+    };
+    put(&[order, group, "."]);
     for rule in rules {
-        content.push_str("\n- ");
-        content.push_str(rule);
+        put(&["\n- ", rule]);
     }
     if !examples.is_empty() {
-        content.push_str("\nExamples:");
+        put(&["\nExamples:"]);
         for example in examples {
-            content.push_str("\n- ");
-            content.push_str(example);
+            put(&["\n- ", example]);
         }
     }
     plain(vocabulary, content)

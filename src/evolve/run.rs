@@ -15,7 +15,7 @@ use crate::kernels::Opened;
 use crate::model::{Adapter, Model};
 use crate::principle::{self, PrincipleSet};
 use crate::privacy::{Brief, Ledger};
-use crate::task::{Example, Metrics, Task};
+use crate::task::{Example, Metrics, Task, TaskKind};
 use crate::train::{Memory, Row};
 
 /// What a run leaves, as far as it came.
@@ -111,6 +111,7 @@ pub async fn run(
         device: opened.kind.name().into(),
         seed: settings.seed,
         recipe: settings.recipe.name(),
+        kind: (task.kind != TaskKind::Classification).then_some(task.kind),
         labels: task.labels.clone(),
         seeds: task.seeds.len(),
         test: test.len(),
@@ -172,7 +173,7 @@ impl<'a> Run<'a, '_> {
     pub fn seed_rows(&self, seeds: &[Example]) -> Result<Vec<Row>, Error> {
         seeds
             .iter()
-            .map(|seed| self.bench.labelling_row(&seed.text, seed.label))
+            .map(|seed| self.bench.labelling_row(seed))
             .collect()
     }
 
@@ -180,7 +181,7 @@ impl<'a> Run<'a, '_> {
     pub fn instance_rows(&self, row: RowName) -> Result<Vec<Row>, Error> {
         accepted(&self.outcome.instances, self.bench.task, row, None)
             .iter()
-            .map(|example| self.bench.labelling_row(&example.text, example.label))
+            .map(|example| self.bench.labelling_row(example))
             .collect()
     }
 
@@ -210,11 +211,11 @@ impl<'a> Run<'a, '_> {
             self.outcome.peft = Some(adapter.to_peft().await?);
             self.outcome.adapter = Some((row, adapter.clone()));
         }
-        let confusion = self
+        let scored = self
             .bench
             .measure(self.monitor, row, adapter, self.test)
             .await?;
-        self.rows.insert(row, confusion.metrics());
+        self.rows.insert(row, scored.metrics);
         Ok(())
     }
 
@@ -342,6 +343,8 @@ pub(super) fn accepted(
             Some(Example {
                 text: instance.text.clone(),
                 label: task.label_index(&instance.label)?,
+                context: instance.context.clone(),
+                answer: instance.meant.clone(),
             })
         })
         .collect()
@@ -358,7 +361,7 @@ pub(super) async fn warm_up(
     let mut rng = fastrand::Rng::with_seed(bench.settings.seed);
     let (mut labelling, mut free, mut ruled) = (Vec::new(), Vec::new(), Vec::new());
     for seed in &bench.task.seeds {
-        labelling.push(bench.labelling_row(&seed.text, seed.label)?);
+        labelling.push(bench.labelling_row(seed)?);
         let shots = bench.shots(seed.label, Some(&seed.text), &mut rng);
         free.push(bench.writing_row(seed, &[], &shots)?);
         if let Some(set) = set {

@@ -3,15 +3,16 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use super::answering::Answering;
 use super::journal::{Kept, Sum};
 use crate::Error;
 use crate::curate::review::{MOST, likelihood};
 use crate::evolve::{
-    Event, Instance, InstanceCounts, Monitor, RowName, Settings, Stage, Tokens, prompts,
+    Cancel, Event, Instance, InstanceCounts, Monitor, RowName, Settings, Stage, Tokens, prompts,
 };
 use crate::generate::{Answers, Batch, Constraint, Finish, Sampling, Scorer, Shape, Spelling};
-use crate::model::{Adapter, LoraConfig, Model};
-use crate::task::{Confusion, Example, Task};
+use crate::model::{Adapter, LoraConfig, Model, ModelError};
+use crate::task::{Answer, Example, Scored, Task};
 use crate::train::{
     AdamWConfig, DpoLossConfig, DpoTrainer, Pair, Row, Schedule, TrainError, Trainer,
     TrainerConfig, reference_logps,
@@ -25,10 +26,16 @@ pub(super) struct Bench<'a> {
     pub model: &'a Model,
     pub task: &'a Task,
     pub settings: &'a Settings,
+    /// The labels, where answers are labels; none where they are written.
     answers: Answers,
+    /// How answers are written, where they are.
+    pub(super) answering: Rc<Answering>,
     /// What writing, labelling and reviewing instances has cost so far.
     tokens: Rc<Cell<Tokens>>,
 }
+
+/// Makes a prompt about a passage, or a part of it.
+type Make<'m> = dyn Fn(Option<&str>) -> Result<Vec<u32>, ModelError> + 'm;
 
 /// A text the model wrote.
 pub(super) struct Text {
@@ -39,9 +46,12 @@ pub(super) struct Text {
 
 /// What a student reads out of rows.
 pub(super) struct Reading {
-    /// The label of each row, in the order of the rows.
+    /// The label of each row, in the order of the rows; the group of its answer, where that is written.
     pub predicted: Vec<usize>,
-    /// The mean log-probability of the right label among all labels, nats.
+    /// The answers, where they are written.
+    pub answers: Vec<Answer>,
+    /// The mean log-probability of the right label among all labels, nats; of a token of the right answer, where answers are
+    /// written.
     pub log_likelihood: f64,
 }
 
@@ -52,6 +62,7 @@ impl<'a> Bench<'a> {
             task,
             settings,
             answers: answers(model, task)?,
+            answering: Rc::new(Answering::new(model, task)?),
             tokens: Rc::default(),
         })
     }
@@ -66,6 +77,7 @@ impl<'a> Bench<'a> {
             task,
             settings: self.settings,
             answers: self.answers.clone(),
+            answering: self.answering.clone(),
             tokens: self.tokens.clone(),
         }
     }
@@ -75,9 +87,16 @@ impl<'a> Bench<'a> {
         self.tokens.get()
     }
 
-    /// Tokens of all labels as answers.
+    pub(super) fn set_tokens(&self, tokens: Tokens) {
+        self.tokens.set(tokens);
+    }
+
+    /// Tokens of all labels as answers, or of the longest answer that may be written.
     pub fn answer_tokens(&self) -> usize {
-        self.answers.total()
+        match self.task.is_open() {
+            true => self.answering.limit,
+            false => self.answers.total(),
+        }
     }
 
     fn spend(&self, read: usize, written: usize) {
@@ -88,14 +107,53 @@ impl<'a> Bench<'a> {
         });
     }
 
-    /// A training row "text → label".
-    pub fn labelling_row(&self, text: &str, label: usize) -> Result<Row, Error> {
-        let vocabulary = &self.model.vocabulary;
-        let prompt = prompts::classify(vocabulary, self.task, text)?;
-        Ok(Row::new(
-            prompt,
-            &vocabulary.answer(&self.task.labels[label])?,
-        ))
+    /// The prompt that asks for an example's answer.
+    pub fn asked(&self, example: &Example) -> Result<Vec<u32>, ModelError> {
+        let (vocabulary, task) = (&self.model.vocabulary, self.task);
+        self.fitted(example, self.answer_tokens(), &|context| {
+            prompts::ask(vocabulary, task, &example.text, context)
+        })
+    }
+
+    /// The prompt that asks for a text of an example's group, about the example's passage.
+    pub fn ordered(
+        &self,
+        example: &Example,
+        rules: &[String],
+        shots: &[&str],
+    ) -> Result<Vec<u32>, ModelError> {
+        let (vocabulary, task) = (&self.model.vocabulary, self.task);
+        self.fitted(example, self.settings.max_new, &|context| {
+            prompts::write(vocabulary, task, example.label, context, rules, shots)
+        })
+    }
+
+    /// A prompt that leaves room for so many tokens: a passage that is too long for the model loses its end.
+    fn fitted(
+        &self,
+        example: &Example,
+        room: usize,
+        make: &Make<'_>,
+    ) -> Result<Vec<u32>, ModelError> {
+        let most = self.model.decoder.context().saturating_sub(room);
+        let mut context = example.context.as_deref();
+        let mut ids = make(context)?;
+        while let Some(long) = context.filter(|long| ids.len() > most && !long.is_empty()) {
+            // A token is two bytes at least, nearly always, so this seldom cuts too much.
+            let mut end = long.len().saturating_sub(2 * (ids.len() - most));
+            while !long.is_char_boundary(end) {
+                end -= 1;
+            }
+            context = Some(&long[..end]);
+            ids = make(context)?;
+        }
+        Ok(ids)
+    }
+
+    /// A training row "text → answer".
+    pub fn labelling_row(&self, example: &Example) -> Result<Row, Error> {
+        let answer = self.model.vocabulary.answer(&self.task.said(example))?;
+        Ok(Row::new(self.asked(example)?, &answer))
     }
 
     /// A training row "label, rules, examples → text".
@@ -105,9 +163,8 @@ impl<'a> Bench<'a> {
         rules: &[String],
         shots: &[&str],
     ) -> Result<Row, Error> {
-        let vocabulary = &self.model.vocabulary;
-        let prompt = prompts::write(vocabulary, self.task, example.label, rules, shots)?;
-        Ok(Row::new(prompt, &vocabulary.answer(&example.text)?))
+        let text = self.model.vocabulary.answer(&example.text)?;
+        Ok(Row::new(self.ordered(example, rules, shots)?, &text))
     }
 
     /// A few seeds of a label to go by, drawn by chance; `except` is left out.
@@ -314,7 +371,7 @@ impl<'a> Bench<'a> {
         self.written(monitor, batch, prompts, one_line, of).await
     }
 
-    /// As [`Bench::texts`], each text being of a shape.
+    /// As [`Bench::texts`], the texts being of a shape, one for all or one each.
     #[expect(
         clippy::too_many_arguments,
         reason = "one stage; each says something else"
@@ -326,17 +383,21 @@ impl<'a> Bench<'a> {
         prompts: &[Vec<u32>],
         limit: usize,
         sampling: Sampling,
-        shape: &Shape,
+        shapes: &[Shape],
         seed: u64,
     ) -> Result<Vec<Text>, Error> {
         let of = drawn_from(prompts, limit, sampling, seed);
         if let Some(texts) = self.recalled(monitor, prompts, of)? {
             return Ok(texts);
         }
-        let spelling = Rc::new(Spelling::new(&self.model.vocabulary));
-        let shape = [Constraint::new(spelling, shape)?];
+        let make = || Rc::new(Spelling::new(&self.model.vocabulary));
+        let spelling = self.answering.spelling.get_or_init(make);
+        let held = shapes
+            .iter()
+            .map(|shape| Constraint::new(spelling.clone(), shape))
+            .collect::<Result<Vec<_>, _>>()?;
         let batch = Batch::start(self.model, adapter, prompts, limit, sampling, seed)?;
-        self.written(monitor, batch.held_to(&shape)?, prompts, false, of)
+        self.written(monitor, batch.held_to(&held)?, prompts, false, of)
             .await
     }
 
@@ -429,19 +490,22 @@ impl<'a> Bench<'a> {
         Ok(scores)
     }
 
-    /// The log-likelihood of every label for each text, in nats: `[text][label]`.
+    /// The log-likelihood of every label for each text, in nats: `[text][label]`; no scores where answers are written.
     pub async fn scores(
         &self,
         monitor: &Monitor<'_>,
         adapter: Option<&Adapter>,
-        texts: &[&str],
+        texts: &[&Example],
     ) -> Result<Vec<Vec<f32>>, Error> {
+        if self.task.is_open() {
+            return Ok(vec![Vec::new(); texts.len()]);
+        }
         let mut scorer = Scorer::new(self.model, adapter);
         let mut scores = Vec::with_capacity(texts.len());
         for batch in texts.chunks(self.settings.readers) {
             let prompts = batch
                 .iter()
-                .map(|text| prompts::classify(&self.model.vocabulary, self.task, text))
+                .map(|text| self.asked(text))
                 .collect::<Result<Vec<_>, _>>()?;
             self.spend(prompts.iter().map(Vec::len).sum(), 0);
             scores.extend(self.score(monitor, &mut scorer, &prompts).await?);
@@ -450,7 +514,7 @@ impl<'a> Bench<'a> {
         Ok(scores)
     }
 
-    /// Labels rows.
+    /// Answers rows.
     pub async fn read(
         &self,
         monitor: &mut Monitor<'_>,
@@ -458,18 +522,33 @@ impl<'a> Bench<'a> {
         adapter: Option<&Adapter>,
         rows: &[Example],
     ) -> Result<Reading, Error> {
-        let mut scorer = Scorer::new(self.model, adapter);
         monitor.begin(place.0, place.1, rows.len());
         // Rows of like length together: less padding to compute.
         let mut order: Vec<usize> = (0..rows.len()).collect();
-        order.sort_by_key(|row| rows[*row].text.len());
+        order.sort_by_key(|row| rows[*row].size());
+        let reading = match self.task.is_open() {
+            true => self.read_open(monitor, adapter, rows, &order).await?,
+            false => self.read_closed(monitor, adapter, rows, &order).await?,
+        };
+        monitor.end();
+        Ok(reading)
+    }
+
+    async fn read_closed(
+        &self,
+        monitor: &mut Monitor<'_>,
+        adapter: Option<&Adapter>,
+        rows: &[Example],
+        order: &[usize],
+    ) -> Result<Reading, Error> {
+        let mut scorer = Scorer::new(self.model, adapter);
         let mut predicted = vec![0; rows.len()];
         let mut log_likelihood = 0.0;
         let mut done = 0;
         for batch in order.chunks(self.settings.readers) {
             let prompts = batch
                 .iter()
-                .map(|row| prompts::classify(&self.model.vocabulary, self.task, &rows[*row].text))
+                .map(|row| self.asked(&rows[*row]))
                 .collect::<Result<Vec<_>, _>>()?;
             let scores = self.score(monitor, &mut scorer, &prompts).await?;
             for (row, scores) in batch.iter().zip(&scores) {
@@ -480,52 +559,36 @@ impl<'a> Bench<'a> {
             done += batch.len();
             monitor.tick(done).await?;
         }
-        monitor.end();
         Ok(Reading {
             predicted,
+            answers: Vec::new(),
             log_likelihood,
         })
     }
 
-    /// Labels rows and counts how often that is right.
+    /// Answers rows and counts how often that is right.
     pub async fn measure(
         &self,
         monitor: &mut Monitor<'_>,
         row: RowName,
         adapter: Option<&Adapter>,
         rows: &[Example],
-    ) -> Result<Confusion, Error> {
+    ) -> Result<Scored, Error> {
         let place = (Stage::Evaluate, Some(row));
         let reading = self.read(monitor, place, adapter, rows).await?;
-        let confusion = self.confusion(rows, &reading);
+        let scored = self.scored(rows, &reading);
         monitor.send(&Event::RowFinished {
             row,
-            metrics: confusion.metrics(),
-            confusion: confusion.counts().to_vec(),
+            metrics: scored.metrics,
+            confusion: scored.confusion.clone(),
         });
-        Ok(confusion)
+        Ok(scored)
     }
 
-    /// Which labels were taken for which.
-    pub fn confusion(&self, rows: &[Example], reading: &Reading) -> Confusion {
-        let mut confusion = Confusion::new(self.task.labels.len());
-        for (row, predicted) in rows.iter().zip(&reading.predicted) {
-            confusion.add(row.label, *predicted);
-        }
-        confusion
+    /// How good a reading is.
+    pub fn scored(&self, rows: &[Example], reading: &Reading) -> Scored {
+        self.task.score(rows, &reading.predicted, &reading.answers)
     }
-}
-
-/// F1 of each label, in the order of the labels; 0 for one that is neither there nor predicted.
-pub(super) fn f1_by_label(confusion: &Confusion) -> Vec<f64> {
-    let counts = confusion.counts();
-    (0..counts.len())
-        .map(|label| {
-            let gold: usize = counts[label].iter().sum();
-            let predicted: usize = counts.iter().map(|row| row[label]).sum();
-            2.0 * counts[label][label] as f64 / (gold + predicted).max(1) as f64
-        })
-        .collect()
 }
 
 /// A checksum of what texts are drawn from.
@@ -550,8 +613,11 @@ fn one_pass(groups: &[Vec<Row>], size: usize, rng: &mut fastrand::Rng) -> Vec<Ve
     batches
 }
 
-/// The labels as answers.
+/// The labels as answers; none where answers are written.
 fn answers(model: &Model, task: &Task) -> Result<Answers, Error> {
+    if task.is_open() {
+        return Ok(Answers::new(Vec::new()));
+    }
     let ids = task
         .labels
         .iter()
@@ -570,40 +636,68 @@ pub(super) fn best(scores: &[f32]) -> usize {
     best
 }
 
-/// How probable each label is for a text, in the order of the task's labels; they add up to 1.
+/// What a model answers to an example, which needs no answer of its own: the example with that answer, and how probable
+/// each label is, in the order of the task's labels; they add up to 1. Where answers are written, there are no probabilities.
 ///
 /// # Errors
 ///
 /// [`Error::Model`] when the text does not fit the model, [`Error::Device`] when the device does not answer.
+pub async fn answer(
+    model: &Model,
+    task: &Task,
+    adapter: Option<&Adapter>,
+    mut example: Example,
+) -> Result<(Example, Vec<f32>), Error> {
+    let settings = Settings::default();
+    let bench = Bench::new(model, task, &settings)?;
+    let monitor = Monitor::new(|_: &Event| {}, Cancel::new());
+    if task.is_open() {
+        let said = bench
+            .answers_to(&monitor, adapter, &[&example], Sampling::GREEDY, 0)
+            .await?;
+        example.answer = said.into_iter().next().unwrap_or_default();
+        example.label = task.group(&example);
+        return Ok((example, Vec::new()));
+    }
+    let scores = bench.scores(&monitor, adapter, &[&example]).await?;
+    let row = scores.into_iter().next().unwrap_or_default();
+    let highest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let weights: Vec<f32> = row.iter().map(|score| (score - highest).exp()).collect();
+    let total: f32 = weights.iter().sum();
+    example.label = best(&row);
+    Ok((
+        example,
+        weights.iter().map(|weight| weight / total).collect(),
+    ))
+}
+
+/// How probable each label is for a text, in the order of the task's labels; they add up to 1.
+///
+/// # Errors
+///
+/// As [`answer`].
 pub async fn predict(
     model: &Model,
     task: &Task,
     adapter: Option<&Adapter>,
     text: &str,
 ) -> Result<Vec<f32>, Error> {
-    let prompt = prompts::classify(&model.vocabulary, task, text)?;
-    let scores = Scorer::new(model, adapter)
-        .score(&[prompt], &answers(model, task)?)
-        .await?;
-    let row = scores.into_iter().next().unwrap_or_default();
-    let highest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let weights: Vec<f32> = row.iter().map(|score| (score - highest).exp()).collect();
-    let total: f32 = weights.iter().sum();
-    Ok(weights.iter().map(|weight| weight / total).collect())
+    let example = Example::new(text, 0);
+    Ok(answer(model, task, adapter, example).await?.1)
 }
 
 /// Measures a model, with an adapter or without, on a task's test rows.
 ///
 /// # Errors
 ///
-/// As [`predict`]; [`Error::Cancelled`].
+/// As [`answer`]; [`Error::Cancelled`].
 pub async fn evaluate(
     model: &Model,
     task: &Task,
     adapter: Option<&Adapter>,
     rows: &[Example],
     monitor: &mut Monitor<'_>,
-) -> Result<Confusion, Error> {
+) -> Result<Scored, Error> {
     let settings = Settings::default();
     let row = if adapter.is_some() {
         RowName::Psi
@@ -627,20 +721,4 @@ pub(super) fn count<'i>(instances: impl Iterator<Item = &'i Instance>) -> Instan
         }
     }
     counts
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_f1_of_a_label_that_is_never_seen_is_zero() {
-        let mut confusion = Confusion::new(3);
-        confusion.add(0, 0);
-        confusion.add(0, 1);
-        confusion.add(1, 1);
-        let f1 = f1_by_label(&confusion);
-        assert!((f1[0] - 2.0 / 3.0).abs() < 1e-9 && (f1[1] - 2.0 / 3.0).abs() < 1e-9);
-        assert_eq!(f1[2], 0.0);
-    }
 }

@@ -4,9 +4,10 @@ use super::journal::{Kept, halves};
 use super::run::Run;
 use super::{Event, Instance, Monitor, RowName, Settings, Stage, Teacher, TeacherReport};
 use crate::Error;
+use crate::curate::Judged;
 use crate::principle::{PrincipleSet, api, recorded};
-use crate::privacy::{Brief, Card, Destination, Epsilon, Guard, Judged, Ledger, OsEntropy, Sketch};
-use crate::task::{Example, Task};
+use crate::privacy::{self, Brief, Card, Destination, Epsilon, Guard, Ledger, OsEntropy, Sketch};
+use crate::task::Task;
 
 /// The brief of a task, with fresh noise; it tells nothing of the seeds where ε is zero.
 ///
@@ -55,7 +56,10 @@ pub async fn ask(
         ));
     };
     let destination = Destination::parse(url)?;
-    let texts = question.instances.iter().map(|one| one.text.as_str());
+    let texts = question.instances.iter().flat_map(|one| {
+        let answer = one.answer.as_deref();
+        [Some(one.text.as_str()), answer].into_iter().flatten()
+    });
     let mut guard = Guard::new(question.whole, destination.clone()).with_instances(texts);
     if settings.own_words_confirmed {
         guard = guard.with_own_words_confirmed();
@@ -133,19 +137,19 @@ pub(super) async fn again(
     run: &mut Run<'_, '_>,
     row: RowName,
     round: usize,
-    (batch, predicted): (&[Example], &[usize]),
+    judged: &[Judged<'_>],
 ) -> Result<Option<PrincipleSet>, Error> {
     let settings = run.settings();
     let set = match &settings.teacher {
         Teacher::Recorded(text) => recorded::later(text, run.task(), round)?,
         Teacher::Api { .. } if settings.tell_weakness && settings.epsilon > Epsilon::ZERO => {
-            let judged: Vec<Judged<'_>> = batch
+            let judged: Vec<privacy::Judged<'_>> = judged
                 .iter()
-                .zip(predicted)
-                .map(|(row, predicted)| Judged {
-                    text: &row.text,
+                .map(|row| privacy::Judged {
+                    text: row.text,
                     label: row.label,
-                    predicted: *predicted,
+                    predicted: row.predicted,
+                    right: row.right,
                 })
                 .collect();
             let first = match &run.brief {

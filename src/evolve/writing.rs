@@ -2,25 +2,29 @@
 
 use super::stages::{Bench, Text};
 use super::vote::Poll;
-use super::{Difficulty, Event, Instance, Monitor, RowName, Stage, prompts};
+use super::{Difficulty, Event, Instance, Monitor, RowName, Stage, Voter};
 use crate::Error;
 use crate::curate::review::{MOST, likelihood};
 use crate::curate::{Filter, ParseProblem, Refusal};
+use crate::generate::Sampling;
 use crate::model::Adapter;
+use crate::task::Example;
 
 /// How an instance gets its label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Labelling {
     /// It is the one it was written for.
     Asked,
-    /// It is the one it was written for, if the reader agrees.
+    /// It is the one it was written for, if the reader agrees. An answer that is no label is the reader's, if the writer gives
+    /// much the same, and it is of the group that was asked for or of one that is still wanted.
     Vote,
     /// The reader gives it, whatever it was written for: where it agrees, or is sure of itself and that label is still
     /// wanted.
     Apart,
 }
 
-/// How probable a label must be, among all, to be given against the one that was asked for.
+/// How probable a label must be, among all, to be given against the one that was asked for; and how far two answers that are
+/// written must agree.
 const SURE: f64 = 0.5;
 
 /// Draws the rules of an instance of a label.
@@ -65,21 +69,26 @@ impl Bench<'_> {
         monitor.begin(Stage::Generate, Some(order.row), wanted);
         while accepted.iter().sum::<usize>() < wanted && !exhausted(&fates, wanted) {
             let mut prompts = Vec::new();
-            let mut asked: Vec<(usize, Vec<String>)> = Vec::new();
+            let mut asked: Vec<(Example, Vec<String>)> = Vec::new();
             for _ in 0..settings.writers {
-                let pending =
-                    |label: usize| asked.iter().filter(|(other, _)| *other == label).count();
+                let pending = |label: usize| {
+                    asked
+                        .iter()
+                        .filter(|(other, _)| other.label == label)
+                        .count()
+                };
                 let Some(label) = furthest_behind(order.wanted, &accepted, pending) else {
                     break;
                 };
                 let (ids, lines): (Vec<String>, Vec<String>) =
                     (order.rules)(label, &mut rng).into_iter().unzip();
                 let shots = self.shots(label, None, &mut rng);
-                let vocabulary = &self.model.vocabulary;
-                prompts.push(prompts::write(
-                    vocabulary, self.task, label, &lines, &shots,
-                )?);
-                asked.push((label, ids));
+                let order = Example {
+                    context: self.passage(&mut rng),
+                    ..Example::new("", label)
+                };
+                prompts.push(self.ordered(&order, &lines, &shots)?);
+                asked.push((order, ids));
             }
             let seed = rng.u64(..) >> 12;
             let limit = self.text_limit(filter);
@@ -94,20 +103,60 @@ impl Bench<'_> {
                     seed,
                 )
                 .await?;
+            let mut written: Vec<Example> = Vec::with_capacity(texts.len());
+            for ((order, _), text) in asked.iter().zip(&texts) {
+                written.push(Example {
+                    text: text.text.clone(),
+                    ..order.clone()
+                });
+            }
+            let readable: Vec<&Example> = written.iter().collect();
             let scores = match order.labelling {
                 Labelling::Asked => Vec::new(),
-                _ => {
-                    let lines: Vec<&str> = texts.iter().map(|text| text.text.as_str()).collect();
-                    self.scores(monitor, Some(order.reader), &lines).await?
-                }
+                _ => self.scores(monitor, Some(order.reader), &readable).await?,
             };
             poll.hear(&scores);
+            let mut shares = vec![1.0; written.len()];
+            if self.task.is_open() {
+                let sound: Vec<bool> = asked
+                    .iter()
+                    .zip(&texts)
+                    .map(|((wish, _), text)| {
+                        let label = self.task.label_of(wish);
+                        check(filter, text, label, order.unfiltered).is_ok()
+                    })
+                    .collect();
+                self.answer(
+                    monitor,
+                    writer,
+                    &order,
+                    &sound,
+                    seed,
+                    &mut written,
+                    &mut shares,
+                )
+                .await?;
+            }
             for (place, ((wish, ids), text)) in asked.into_iter().zip(texts).enumerate() {
                 let scores = scores.get(place).map_or(&[][..], Vec::as_slice);
+                let wish = wish.label;
                 let fate = check(filter, &text, &self.task.labels[wish], order.unfiltered)
                     .and_then(|()| {
                         let open = |label: usize| accepted[label] < order.wanted[label];
-                        self.settle(order.labelling, poll, scores, wish, open)
+                        match self.task.is_open() {
+                            true if order.unfiltered => Ok(wish),
+                            true => {
+                                let written = &written[place];
+                                self.settle_open(
+                                    order.labelling,
+                                    written,
+                                    shares[place],
+                                    wish,
+                                    open,
+                                )
+                            }
+                            false => self.settle(order.labelling, poll, scores, wish, open),
+                        }
                     });
                 if fate.is_ok() && accepted.iter().sum::<usize>() >= wanted {
                     // The last batch may hold more than was asked for.
@@ -119,12 +168,11 @@ impl Bench<'_> {
                     filter.accept(&text.text);
                     accepted[label] += 1;
                 }
+                written[place].label = label;
                 let instance = Instance {
                     row: order.row,
                     round: order.round,
                     index: instances.len(),
-                    label: self.task.labels[label].clone(),
-                    text: text.text,
                     accepted: fate.is_ok(),
                     reason: fate.as_ref().err().map(ToString::to_string),
                     refusal: fate.as_ref().err().map(|refusal| refusal.code().to_owned()),
@@ -133,7 +181,7 @@ impl Bench<'_> {
                     seed,
                     difficulty: order.difficulty,
                     asked: (label != wish).then(|| self.task.labels[wish].clone()),
-                    score: None,
+                    ..Instance::of(self.task, &written[place])
                 };
                 monitor.send(&Event::Instance(instance.clone()));
                 instances.push(instance);
@@ -142,6 +190,100 @@ impl Bench<'_> {
         }
         monitor.end();
         Ok(accepted.iter().sum())
+    }
+
+    /// A passage to write a question to: one of the seeds', by chance; none where the task has none.
+    pub fn passage(&self, rng: &mut fastrand::Rng) -> Option<String> {
+        let seeds = &self.task.seeds;
+        let mut passages = Vec::new();
+        for (place, seed) in seeds.iter().enumerate() {
+            if seed.context.is_some() {
+                passages.push(place);
+            }
+        }
+        // Where there are no passages, nothing is drawn.
+        match passages.is_empty() {
+            true => None,
+            false => seeds[passages[rng.usize(0..passages.len())]]
+                .context
+                .clone(),
+        }
+    }
+
+    /// Answers texts, each in a call of its own, twice: by the reader, whose answer counts, and by the writer. Gives how far
+    /// the two agree. Where both are one, the second answer is drawn: a sure reader draws what it finds best.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one stage; each says something else"
+    )]
+    async fn answer(
+        &self,
+        monitor: &Monitor<'_>,
+        writer: &Adapter,
+        order: &Order<'_>,
+        sound: &[bool],
+        seed: u64,
+        written: &mut [Example],
+        shares: &mut [f64],
+    ) -> Result<(), Error> {
+        let places: Vec<usize> = (0..written.len()).filter(|place| sound[*place]).collect();
+        let texts: Vec<Example> = places.iter().map(|place| written[*place].clone()).collect();
+        let texts: Vec<&Example> = texts.iter().collect();
+        let reader = match order.labelling {
+            Labelling::Asked => writer,
+            _ => order.reader,
+        };
+        let first = self.answers_to(monitor, Some(reader), &texts, Sampling::GREEDY, seed);
+        let first = first.await?;
+        for (place, answer) in places.iter().zip(first) {
+            written[*place].answer = answer;
+        }
+        if order.labelling == Labelling::Asked {
+            return Ok(());
+        }
+        let sampling = match self.settings.voter {
+            Voter::Student => Sampling::GREEDY,
+            _ => self.settings.review_sampling,
+        };
+        let second = self.answers_to(monitor, Some(writer), &texts, sampling, seed);
+        for (place, answer) in places.iter().zip(second.await?) {
+            shares[*place] = self.task.agreement(&written[*place], &answer);
+        }
+        Ok(())
+    }
+
+    /// The group of a text by its answer, or why it is not kept.
+    fn settle_open(
+        &self,
+        labelling: Labelling,
+        answered: &Example,
+        share: f64,
+        asked: usize,
+        open: impl Fn(usize) -> bool,
+    ) -> Result<usize, Refusal> {
+        if !self.is_answer(answered) {
+            return Err(Refusal::Answer(
+                "is empty, or does not stand in the passage",
+            ));
+        }
+        let group = match self.task.stands_for(answered, asked) {
+            true => asked,
+            false => self.task.group(answered),
+        };
+        if labelling == Labelling::Asked {
+            return Ok(group);
+        }
+        if group != asked && !open(group) {
+            return Err(Refusal::Vote {
+                predicted: self.task.labels[group].clone(),
+            });
+        }
+        let (least, most) = (self.settings.least_agreement, self.settings.most_agreement);
+        let least = least.max(SURE);
+        match (least..=most).contains(&share) {
+            true => Ok(group),
+            false => Err(Refusal::Agreement { share, least, most }),
+        }
     }
 
     /// Most new tokens of a text: a word of a small vocabulary is two at most times.

@@ -4,6 +4,7 @@
 //! Rules that the bundled model is to follow keep to the few wordings it was trained on (`Use between 4 and 6 words.`,
 //! `Start with "play".`); see [`instance_rule`](super::instance_rule).
 
+mod answer;
 mod instance;
 mod label;
 mod whole;
@@ -22,6 +23,7 @@ pub fn write(task: &Task) -> PrincipleSet {
     for label in 0..task.labels.len() {
         ranked.extend(label::write(&seeds, label));
     }
+    ranked.extend(answer::write(&seeds));
     ranked.extend(instance::write_shared(&seeds));
     for label in 0..task.labels.len() {
         ranked.extend(instance::write(&seeds, label));
@@ -144,6 +146,20 @@ fn principle(
         text,
         polarity: Polarity::Do,
         support,
+    }
+}
+
+/// A principle of the instance level: values to vary.
+fn vary(
+    label: Option<&str>,
+    attribute: &str,
+    values: Vec<String>,
+    text: String,
+    support: usize,
+) -> Principle {
+    Principle {
+        values,
+        ..principle(Level::Instance, label, attribute, text, support)
     }
 }
 

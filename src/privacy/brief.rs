@@ -78,8 +78,13 @@ impl Brief {
         for index in 0..count {
             // Spread over the file, which is often sorted by label.
             let seed = &seeds[index * seeds.len() / count];
-            let label = task.labels.get(seed.label).map_or("", String::as_str);
-            let line = ["\n", label, ": ", &seed.text.replace(['\n', '\r'], " ")].concat();
+            let line = [
+                "\n",
+                &task.said(seed),
+                ": ",
+                &seed.text.replace(['\n', '\r'], " "),
+            ]
+            .concat();
             self.text.push_str(&line);
         }
         self.shared = count;
@@ -147,8 +152,12 @@ fn write(
 ) -> String {
     let (kind, answer) = match task.kind {
         TaskKind::Classification => ("classification", "one label, as it is written above"),
-        TaskKind::Ner => ("ner", "the entities, each with its label"),
-        TaskKind::Qa => ("qa", "a short text"),
+        TaskKind::Ner => ("ner", "the entities, each with its type"),
+        // The forms of free answers are the same for all tasks, and nobody's words.
+        TaskKind::Qa if task.is_open() => {
+            ("qa", "a short text; the labels are the forms it may have")
+        }
+        TaskKind::Qa => ("qa", "one label, as it is written above"),
     };
     let mut text = String::from("Task: ");
     let mut put = |parts: &[&str]| parts.iter().for_each(|part| text.push_str(part));
@@ -278,6 +287,7 @@ mod tests {
             text: "is Zebulon in?",
             label: 0,
             predicted: 1,
+            right: false,
         };
         let epsilon = Epsilon::new(8000).unwrap();
         let card = Card::draw(&task, &[row; 100], epsilon, &mut Seeded::new(2)).unwrap();

@@ -16,6 +16,8 @@ pub struct Judged<'a> {
     pub label: usize,
     /// What the student said.
     pub predicted: usize,
+    /// Whether that is right; an answer that is no label may be wrong and yet of the right group.
+    pub right: bool,
 }
 
 /// What may be told of a student's mistakes.
@@ -84,7 +86,7 @@ impl Card {
             let mut cells = vec![[0_u64; 2]; family.bins.len()];
             for row in &judged {
                 if let Some(bin) = (family.bin)(&Text::new(row.text)) {
-                    cells[bin][usize::from(row.label != row.predicted)] += 1;
+                    cells[bin][usize::from(!row.right)] += 1;
                 }
             }
             let least = least_told(each, 2 * cells.len());
@@ -116,6 +118,7 @@ mod tests {
             text,
             label,
             predicted,
+            right: label == predicted,
         }
     }
 

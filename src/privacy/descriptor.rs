@@ -6,6 +6,7 @@
 //! sensitivity the noise is made for. The bins are the same for all tasks, so which there are tells nothing.
 
 use crate::task::profile::Profile;
+use crate::task::{Example, TaskKind, ner};
 
 /// One family at one granularity.
 pub(super) struct Family {
@@ -21,6 +22,8 @@ pub(super) struct Family {
 pub(super) struct Text<'a> {
     text: &'a str,
     profile: Profile,
+    /// What it is the text of, where that is known.
+    example: Option<&'a Example>,
 }
 
 impl<'a> Text<'a> {
@@ -28,6 +31,14 @@ impl<'a> Text<'a> {
         Self {
             text,
             profile: Profile::new(text, 0),
+            example: None,
+        }
+    }
+
+    pub(super) fn of(example: &'a Example) -> Self {
+        Self {
+            example: Some(example),
+            ..Self::new(&example.text)
         }
     }
 
@@ -73,6 +84,66 @@ pub(super) const FAMILIES: &[&[Family]] = &[
         |t| yes(t.token(|word| word.len() > 1 && word.starts_with(['@', '#']))),
     )],
 ];
+
+/// The families of a kind of task, in the same order: those of its answers first. They are the same for all tasks of the kind.
+pub(super) fn families(kind: TaskKind) -> impl Iterator<Item = &'static [Family]> + Clone {
+    let own: &[&[Family]] = match kind {
+        TaskKind::Classification => &[],
+        TaskKind::Ner => &[&[ENTITIES], &[ENTITY_LENGTH]],
+        TaskKind::Qa => &[&[NUMBERS], &[PASSAGE]],
+    };
+    own.iter().chain(FAMILIES).copied()
+}
+
+/// How many entities a text has: one bin for each text, however many there are.
+const ENTITIES: Family = Family {
+    name: "Entities",
+    bins: &["none", "one", "two", "three or more"],
+    bin: |t| {
+        Some(
+            t.example
+                .map_or(0, |example| ner::entities(example).len().min(3)),
+        )
+    },
+};
+
+/// The length of a text's longest entity.
+const ENTITY_LENGTH: Family = Family {
+    name: "Longest entity",
+    bins: &["no entity", "one word", "two words", "three words or more"],
+    bin: |t| {
+        let entities = t.example.map_or(&[][..], ner::entities);
+        let words = |entity: &crate::task::Entity| entity.of(t.text).split_whitespace().count();
+        Some(entities.iter().map(words).max().unwrap_or(0).min(3))
+    },
+};
+
+/// How many numbers a question holds: about how many steps it takes.
+const NUMBERS: Family = Family {
+    name: "Numbers in the question",
+    bins: &["none", "one", "two", "three or more"],
+    bin: |t| {
+        let number = |word: &&String| word.starts_with(|c: char| c.is_ascii_digit());
+        Some(t.profile.words.iter().filter(number).count().min(3))
+    },
+};
+
+/// How long the passage of a question is.
+const PASSAGE: Family = Family {
+    name: "Passage",
+    bins: &[
+        "no passage",
+        "up to 50 words",
+        "51 to 150 words",
+        "over 150 words",
+    ],
+    bin: |t| {
+        let passage = t.example.and_then(|example| example.context.as_ref());
+        Some(passage.map_or(0, |passage| {
+            1 + [50, 150].partition_point(|&most| passage.split_whitespace().count() > most)
+        }))
+    },
+};
 
 const fn one(
     name: &'static str,
@@ -298,8 +369,9 @@ mod tests {
         texts.extend(["", " ", "?", "🙂", "播放音乐", "play jazz"].map(str::to_owned));
         for text in &texts {
             let text = Text::new(text);
-            for family in FAMILIES
-                .iter()
+            for family in [TaskKind::Ner, TaskKind::Qa]
+                .into_iter()
+                .flat_map(families)
                 .flat_map(|granularities| granularities.iter())
             {
                 let bin = (family.bin)(&text);
@@ -356,6 +428,43 @@ mod tests {
         ] {
             assert_eq!(bin(family, text), wanted, "{text}");
         }
+    }
+
+    #[test]
+    fn a_text_falls_into_one_bin_however_many_entities_it_has() {
+        let entity = |start, end| crate::task::Entity {
+            start,
+            end,
+            label: 0,
+        };
+        let example = Example {
+            answer: crate::task::Answer::Entities(vec![
+                entity(0, 3),
+                entity(4, 11),
+                entity(12, 14),
+                entity(15, 17),
+            ]),
+            ..Example::new("Ann Bo Cy d e Ef Gh", 0)
+        };
+        let text = Text::of(&example);
+        assert_eq!(
+            ENTITIES.bins[(ENTITIES.bin)(&text).unwrap_or(9)],
+            "three or more"
+        );
+        assert_eq!(
+            ENTITY_LENGTH.bins[(ENTITY_LENGTH.bin)(&text).unwrap_or(9)],
+            "three words or more"
+        );
+        let question = Example {
+            context: Some("w ".repeat(51)),
+            ..Example::new("what is 2 and 3,5?", 0)
+        };
+        let text = Text::of(&question);
+        assert_eq!(NUMBERS.bins[(NUMBERS.bin)(&text).unwrap_or(9)], "two");
+        assert_eq!(
+            PASSAGE.bins[(PASSAGE.bin)(&text).unwrap_or(9)],
+            "51 to 150 words"
+        );
     }
 
     #[test]

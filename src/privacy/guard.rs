@@ -5,13 +5,15 @@ use std::collections::HashSet;
 use super::brief::fits;
 use super::personal::{self, PersonalKind};
 use super::{Brief, BriefError, Destination, Ledger, Place, Rule, estimate_tokens};
-use crate::task::Task;
 use crate::task::words::{is_invisible, surface_words};
+use crate::task::{Answer, Example, Task, ner};
 
 /// A copy is so many words in a row …
 const WORDS: usize = 5;
 /// … or so many letters and digits, whatever stands between them.
 const CHARACTERS: usize = 24;
+/// An answer this short, the spaces around it counted, says nothing: "yes", "2", "the".
+const ANSWER: usize = 5;
 
 /// Proof that a value passed the guard, and where it may go. Only this module can make one, so a call that skips the
 /// guard does not compile; and it cannot be copied, so one clearance is one call.
@@ -284,15 +286,40 @@ impl<'a> Guard<'a> {
                 }
             }
         }
+        // What an answer says is private however short it is, but for what the user's own words say too.
+        let example = |example: &'a Example| {
+            let entities = ner::entities(example).iter();
+            let entities = entities.map(|entity| entity.of(&example.text));
+            let answers = match &example.answer {
+                Answer::Text(answers) => answers.as_slice(),
+                _ => &[],
+            };
+            entities.chain(answers.iter().map(String::as_str))
+        };
+        let said = spaced(text);
+        let own = spaced(&[&self.task.instruction, " ", &self.task.labels.join(" ")].concat());
+        let examples = self.task.seeds.iter().chain(&self.task.test);
+        for answer in examples.flat_map(example) {
+            let words = spaced(answer);
+            if words.len() > ANSWER && said.contains(&words) && !own.contains(&words) {
+                return Err(refused(Rule::Copy, answer.to_owned()));
+            }
+        }
         Ok(())
     }
 
+    /// All that stands in the examples: texts, passages and answers that are written. (Entities are parts of their texts.)
     fn own_examples(&self) -> impl Iterator<Item = &'a str> {
         let task = self.task;
-        task.seeds
-            .iter()
-            .chain(&task.test)
-            .map(|example| example.text.as_str())
+        task.seeds.iter().chain(&task.test).flat_map(|example| {
+            let answers = match &example.answer {
+                Answer::Text(answers) => answers.as_slice(),
+                _ => &[],
+            };
+            let texts = [Some(&example.text), example.context.as_ref()];
+            let texts = texts.into_iter().flatten().chain(answers);
+            texts.map(String::as_str)
+        })
     }
 }
 
@@ -324,6 +351,12 @@ impl Copies {
             .find(|run| runs.contains(run));
         shared.map(|run| run.iter().collect())
     }
+}
+
+/// The words of a text as they are compared, with spaces around each.
+fn spaced(text: &str) -> String {
+    let words = surface_words(text).into_iter().map(folded);
+    words.fold(String::from(" "), |all, word| all + &word + " ")
 }
 
 fn invisible(text: &str) -> Option<String> {

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use super::descriptor::{FAMILIES, Family, Text};
+use super::descriptor::{Family, Text, families};
 use super::{BriefError, Entropy, Epsilon, Release, discrete_laplace};
-use crate::task::Task;
+use crate::task::{Example, Task, TaskKind, ner};
 
 /// The noisy counts of one family.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -45,7 +45,7 @@ impl Sketch {
     /// Take two sets of seeds, one of which has one seed more. (1) A tenth of ε, ε₀, goes to the number of seeds,
     /// which differs by 1; with discrete Laplace noise of scale 1/ε₀ its probabilities differ by a factor of at most
     /// e^ε₀. (2) Which families are told, and how finely, is chosen from that *noisy* number, from ε and from the
-    /// number of labels, all of which are public by then; given the same noisy number, both sets choose the same k
+    /// kind and the number of labels, all of which are public by then; given the same noisy number, both sets choose the same k
     /// families. (3) Each family sorts a seed into at most one bin, so its counts differ by 1 in one bin and by 0 in
     /// the others; with noise of scale k/(ε − ε₀) on every bin of a family, empty ones too, each family's
     /// probabilities differ by a factor of at most e^((ε − ε₀)/k). (4) The noise of all families is independent, so the
@@ -63,12 +63,13 @@ impl Sketch {
     ) -> Result<Self, BriefError> {
         let for_number = epsilon.split(10);
         let seeds = noisy(task.seeds.len() as u64, for_number, entropy)?;
-        let plan = Plan::new(seeds, epsilon.minus(for_number), task.labels.len());
-        let texts: Vec<Text<'_>> = task
-            .seeds
-            .iter()
-            .map(|seed| Text::new(&seed.text))
-            .collect();
+        let plan = Plan::new(
+            task.kind,
+            seeds,
+            epsilon.minus(for_number),
+            task.labels.len(),
+        );
+        let texts: Vec<Text<'_>> = task.seeds.iter().map(Text::of).collect();
         let mut families = Vec::new();
         for family in &plan.families {
             let mut counts = vec![0; family.bins.len()];
@@ -91,11 +92,12 @@ impl Sketch {
             )?);
         }
         if plan.labels {
-            let counts: Vec<u64> = task
-                .seeds_per_label()
-                .iter()
-                .map(|&count| count as u64)
-                .collect();
+            let mut counts = vec![0; task.labels.len()];
+            for seed in &task.seeds {
+                if let Some(count) = counts.get_mut(label(task, seed)) {
+                    *count += 1;
+                }
+            }
             let names = task.labels.iter().cloned().map(Cow::Owned).collect();
             families.push(Histogram::draw(
                 LABELS,
@@ -113,6 +115,17 @@ impl Sketch {
     }
 }
 
+/// The bin of a seed among the labels: one, and its own alone. The group that a run puts a text with several types of entity
+/// into hangs on how rare these are in all seeds, so that one seed could move others; here it is the type of the first.
+fn label(task: &Task, seed: &Example) -> usize {
+    match task.kind {
+        TaskKind::Ner => {
+            (ner::entities(seed).first()).map_or(task.types().len(), |first| first.label)
+        }
+        _ => seed.label,
+    }
+}
+
 /// What is told, chosen from public figures only.
 struct Plan {
     families: Vec<&'static Family>,
@@ -124,14 +137,14 @@ struct Plan {
 
 impl Plan {
     /// As many families as the noise leaves worth telling, in their order, each as fine as it can be.
-    fn new(seeds: u64, epsilon: Epsilon, labels: usize) -> Self {
-        for parts in (1..=FAMILIES.len() + 1).rev() {
+    fn new(kind: TaskKind, seeds: u64, epsilon: Epsilon, labels: usize) -> Self {
+        let all = families(kind);
+        for parts in (1..=all.clone().count() + 1).rev() {
             let epsilon = epsilon.split(parts);
             // How many noise scales all seeds are together.
             let scales = seeds as f64 / epsilon.scale();
             let worth = |bins: usize| scales >= WORTH + WORTH_OF_A_BIN * bins as f64;
-            let mut families: Vec<&Family> = FAMILIES
-                .iter()
+            let mut families: Vec<&Family> = (all.clone())
                 .filter_map(|fineness| fineness.iter().find(|family| worth(family.bins.len())))
                 .collect();
             let with_labels = worth(labels);
@@ -202,9 +215,9 @@ pub(super) fn noisy(
 #[cfg(test)]
 pub(super) mod tests {
     #![allow(clippy::unwrap_used)]
+    use super::super::descriptor::FAMILIES;
     use super::super::noise::tests::Seeded;
     use super::*;
-    use crate::task::{Example, TaskKind};
 
     pub(crate) fn task(seeds: &[(&str, usize)]) -> Task {
         Task {
@@ -214,10 +227,7 @@ pub(super) mod tests {
             labels: vec!["a".into(), "b".into()],
             seeds: seeds
                 .iter()
-                .map(|&(text, label)| Example {
-                    text: text.into(),
-                    label,
-                })
+                .map(|&(text, label)| Example::new(text, label))
                 .collect(),
             test: vec![],
             licence: None,
@@ -354,7 +364,7 @@ pub(super) mod tests {
             for thousandths in [10, 100, 500, 1000, 2000, 8000, 100_000] {
                 let number = epsilon(thousandths).split(10);
                 let rest = epsilon(thousandths).minus(number);
-                let plan = Plan::new(seeds, rest, 7);
+                let plan = Plan::new(TaskKind::Ner, seeds, rest, 7);
                 let parts = plan.families.len() as u32 + u32::from(plan.labels);
                 assert!(number.thousandths() + parts * plan.epsilon.thousandths() <= thousandths);
             }
@@ -364,7 +374,7 @@ pub(super) mod tests {
     #[test]
     fn less_is_told_when_seeds_or_epsilon_are_few() {
         let told = |seeds, thousandths| {
-            let plan = Plan::new(seeds, epsilon(thousandths), 7);
+            let plan = Plan::new(TaskKind::Classification, seeds, epsilon(thousandths), 7);
             plan.families
                 .iter()
                 .map(|family| family.bins.len())
@@ -411,6 +421,33 @@ pub(super) mod tests {
             !json.contains("zebulon") && !json.contains("kazoo"),
             "{json}"
         );
+    }
+
+    #[test]
+    fn one_seed_more_adds_one_to_one_bin_of_each_family_of_entities() {
+        let rows = [
+            "{\"tokens\":[\"Ann\",\"in\",\"Rome\"],\"tags\":[\"B-who\",\"O\",\"B-where\"]}\n",
+            "{\"tokens\":[\"Bo\",\"in\",\"Oslo\"],\"tags\":[\"B-who\",\"O\",\"B-where\"]}\n",
+            "{\"tokens\":[\"so\",\"it\",\"goes\"],\"tags\":[\"O\",\"O\",\"O\"]}\n",
+        ];
+        // The one that comes makes `where` the more frequent type, which puts the others into the other group.
+        let more = "{\"tokens\":[\"Rome\",\"Bern\",\"Kiel\"],\"tags\":[\"B-where\",\"B-where\",\"B-where\"]}\n";
+        let json = r#"{"task":"t","type":"ner","instruction":"i","labels":["where","who"]}"#;
+        let read = |rows: &str| crate::task::parse(json, rows, None).unwrap();
+        let (few, many) = (read(&rows.concat()), read(&(rows.concat() + more)));
+        let groups = |task: &Task| {
+            task.seeds[..3]
+                .iter()
+                .map(|seed| seed.label)
+                .collect::<Vec<_>>()
+        };
+        assert_ne!(groups(&few), groups(&many));
+        for (one, other) in few.seeds.iter().zip(&many.seeds) {
+            assert_eq!(label(&few, one), label(&many, other));
+            for family in families(TaskKind::Ner).flatten() {
+                assert_eq!((family.bin)(&Text::of(one)), (family.bin)(&Text::of(other)));
+            }
+        }
     }
 
     #[test]

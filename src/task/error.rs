@@ -92,6 +92,14 @@ pub enum TaskError {
         /// Where it is.
         place: Place,
     },
+    /// Rows in none of the formats of the task's kind.
+    #[error("{place}: not a row of examples; {wanted}")]
+    UnknownRow {
+        /// Where it is.
+        place: Place,
+        /// What a row may look like.
+        wanted: &'static str,
+    },
     /// A field that must be there is not.
     #[error("{place}: the field `{field}` is missing; add it")]
     MissingField {
@@ -112,7 +120,7 @@ pub enum TaskError {
     },
     /// A kind of task this version cannot do.
     #[error(
-        "the task kind `{kind}` is not yet supported by this version: bring a task of the type `classification`"
+        "the task kind `{kind}` is not supported: bring a task of the type `classification`, `ner` or `qa`"
     )]
     UnsupportedKind {
         /// The kind as written.

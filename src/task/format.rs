@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::error::{Place, TaskError, shorten};
 use super::rows::{self, Row};
 use super::words::{is_invisible, key, role_marker};
-use super::{Example, Task, TaskKind, count_per_label};
+use super::{Answer, Entity, Example, NO_ENTITY, Task, TaskKind, count_per_label, ner, qa};
 
 /// The longest name a task may have, in characters.
 pub const MAX_NAME_CHARS: usize = 100;
@@ -39,6 +39,9 @@ pub struct Seeds {
 /// Reads a task from the text of `task.json`, of `seeds.jsonl` and, where there are test rows, of `test.jsonl` (rows
 /// may also be CSV or lines `label<TAB>text`). Where `task.json` lists no labels, they are those of the seeds.
 ///
+/// Rows of the kind `ner` are tokens with tags, texts with spans, or CoNLL columns; rows of the kind `qa` have a question, an
+/// answer, and perhaps a passage and choices. Where a `qa` task lists labels, they are all the answers there are.
+///
 /// # Errors
 ///
 /// The first thing that is wrong; see [`TaskError`].
@@ -64,6 +67,7 @@ pub fn parse(task_json: &str, seeds: &str, test: Option<&str>) -> Result<Task, T
 /// As [`parse`].
 pub fn parse_pasted(name: &str, instruction: &str, seeds: &str) -> Result<Task, TaskError> {
     let head = Head {
+        kind: TaskKind::Classification,
         name: checked_name(name)?,
         instruction: checked_instruction(instruction)?,
         labels: None,
@@ -95,12 +99,29 @@ pub fn parse_pasted(name: &str, instruction: &str, seeds: &str) -> Result<Task, 
 pub fn parse_seeds(text: &str, labels: Option<&[String]>) -> Result<Seeds, TaskError> {
     let labels = labels.map(checked_labels).transpose()?;
     checked_seeds(
+        TaskKind::Classification,
         &Source {
             file: "seeds",
             text,
         },
         labels,
     )
+}
+
+/// Reads more rows of a task, in the formats of its kind; their labels must be its own.
+///
+/// # Errors
+///
+/// The first thing that is wrong; see [`TaskError`].
+pub fn parse_rows(task: &Task, text: &str) -> Result<Vec<Example>, TaskError> {
+    let source = Source { file: "rows", text };
+    let rows = read_rows(task.kind, &source, &mut Vec::new())?;
+    let closed = task.kind != TaskKind::Qa || !task.is_open();
+    let mut examples = known(task.kind, source.file, rows, task.types(), closed)?;
+    for example in &mut examples {
+        example.label = task.group(example);
+    }
+    Ok(examples)
 }
 
 pub(super) fn parse_named(
@@ -113,6 +134,7 @@ pub(super) fn parse_named(
 
 /// What `task.json` says.
 struct Head {
+    kind: TaskKind,
     name: String,
     instruction: String,
     labels: Option<Vec<String>>,
@@ -135,18 +157,21 @@ impl Head {
         };
         let name = checked_name(required(file, &fields, "task")?)?;
         // The kind comes before the rest: another kind has other fields, and naming those would mislead.
-        match required(file, &fields, "type")? {
-            "classification" => {}
+        let kind = match required(file, &fields, "type")? {
+            "classification" => TaskKind::Classification,
+            "ner" => TaskKind::Ner,
+            "qa" => TaskKind::Qa,
             kind => {
                 return Err(TaskError::UnsupportedKind {
                     kind: shorten(kind, 40),
                 });
             }
-        }
+        };
         Ok(Self {
+            kind,
             name,
             instruction: checked_instruction(required(file, &fields, "instruction")?)?,
-            labels: read_labels(file, &fields)?,
+            labels: read_labels(file, &fields, kind)?,
             licence: optional(&fields, "licence"),
             source: optional(&fields, "source"),
         })
@@ -181,7 +206,11 @@ fn optional(fields: &Map<String, Value>, field: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
-fn read_labels(file: &str, fields: &Map<String, Value>) -> Result<Option<Vec<String>>, TaskError> {
+fn read_labels(
+    file: &str,
+    fields: &Map<String, Value>,
+    kind: TaskKind,
+) -> Result<Option<Vec<String>>, TaskError> {
     let not_a_list = || {
         bad_field(
             file,
@@ -200,7 +229,9 @@ fn read_labels(file: &str, fields: &Map<String, Value>) -> Result<Option<Vec<Str
                     _ => Err(not_a_list()),
                 })
                 .collect::<Result<Vec<_>, _>>()?;
-            if labels.len() < 2 {
+            // One type of entity is a task; one label is none.
+            let least = if kind == TaskKind::Ner { 1 } else { 2 };
+            if labels.len() < least {
                 let problem = "lists fewer than two labels; list at least two, or leave it out";
                 return Err(bad_field(file, "labels", problem));
             }
@@ -291,42 +322,83 @@ fn assemble(head: Head, seeds: &Source<'_>, test: Option<&Source<'_>>) -> Result
     let Seeds {
         labels,
         examples: seeds,
-        mut warnings,
-    } = checked_seeds(seeds, head.labels)?;
-    let test = match test {
-        Some(source) => checked_test(source, &labels, &seeds, &mut warnings)?,
-        None => Vec::new(),
-    };
-    if test.is_empty() {
-        warnings
-            .push("there are no test rows, so nothing can be measured; add test.jsonl".to_owned());
-    }
-    Ok(Task {
+        warnings,
+    } = checked_seeds(head.kind, seeds, head.labels)?;
+    let mut task = Task {
         name: head.name,
-        kind: TaskKind::Classification,
+        kind: head.kind,
         instruction: head.instruction,
         labels,
         seeds,
-        test,
+        test: Vec::new(),
         licence: head.licence,
         source: head.source,
         warnings,
-    })
+    };
+    if let Some(source) = test {
+        checked_test(source, &mut task)?;
+    }
+    if task.test.is_empty() {
+        task.warnings
+            .push("there are no test rows, so nothing can be measured; add test.jsonl".to_owned());
+    }
+    Ok(task)
 }
 
-fn checked_seeds(source: &Source<'_>, labels: Option<Vec<String>>) -> Result<Seeds, TaskError> {
-    let rows = rows::read(source.file, source.text)?;
-    let labels = match labels {
+fn read_rows(
+    kind: TaskKind,
+    source: &Source<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<Row>, TaskError> {
+    match kind {
+        TaskKind::Classification => rows::read(source.file, source.text),
+        TaskKind::Ner => ner::read(source.file, source.text, warnings),
+        TaskKind::Qa => qa::read(source.file, source.text),
+    }
+}
+
+fn checked_seeds(
+    kind: TaskKind,
+    source: &Source<'_>,
+    labels: Option<Vec<String>>,
+) -> Result<Seeds, TaskError> {
+    let mut warnings = Vec::new();
+    let rows = read_rows(kind, source, &mut warnings)?;
+    // Whether answers are labels, or of labelled things.
+    let closed = kind != TaskKind::Qa || labels.is_some();
+    let mut labels = match labels {
         Some(labels) => labels,
-        None => labels_of(&rows)?,
+        None if kind == TaskKind::Qa => qa::FORMS.map(str::to_owned).to_vec(),
+        None => labels_of(kind, &rows)?,
     };
     let place = || Place::file(source.file);
-    let mut warnings = Vec::new();
-    let examples = without_doubles(known(source.file, rows, &labels)?, &labels, &mut warnings);
+    let mut examples = known(kind, source.file, rows, &labels, closed)?;
+    // Of entities, not of texts: a type that is in no group of its own may well be shown.
+    let mut unseen = None;
+    if kind == TaskKind::Ner {
+        if labels.iter().any(|label| label == NO_ENTITY) {
+            return Err(TaskError::DuplicateLabel {
+                label: NO_ENTITY.to_owned(),
+            });
+        }
+        let counts = ner::counts(&examples, labels.len());
+        ner::sort(&mut examples, &counts);
+        unseen = Some(counts);
+        labels.push(NO_ENTITY.to_owned());
+    }
+    let examples = without_doubles(examples, &labels, &mut warnings);
     match examples.as_slice() {
         [] => return Err(TaskError::NoSeeds { place: place() }),
         [_] => return Err(TaskError::OneSeed { place: place() }),
-        [first, rest @ ..] if rest.iter().all(|example| example.label == first.label) => {
+        // Texts without any entity show no type; answers that are written need no second form.
+        [first, rest @ ..]
+            if rest.iter().all(|example| example.label == first.label)
+                && match kind {
+                    TaskKind::Classification => true,
+                    TaskKind::Ner => first.label + 1 == labels.len(),
+                    TaskKind::Qa => closed,
+                } =>
+        {
             return Err(TaskError::OneLabel {
                 place: place(),
                 label: labels[first.label].clone(),
@@ -334,9 +406,17 @@ fn checked_seeds(source: &Source<'_>, labels: Option<Vec<String>>) -> Result<See
         }
         _ => {}
     }
-    let without_seeds: Vec<_> = count_per_label(&examples, labels.len())
+    // Nobody listed the forms of answers, nor the group of texts without entities.
+    let listed = match kind {
+        TaskKind::Classification => labels.len(),
+        TaskKind::Ner => labels.len() - 1,
+        TaskKind::Qa if closed => labels.len(),
+        TaskKind::Qa => 0,
+    };
+    let without_seeds: Vec<_> = unseen
+        .unwrap_or_else(|| count_per_label(&examples, labels.len()))
         .into_iter()
-        .zip(&labels)
+        .zip(&labels[..listed])
         .filter(|(count, _)| *count == 0)
         .map(|(_, label)| label.as_str())
         .collect();
@@ -358,37 +438,77 @@ fn checked_seeds(source: &Source<'_>, labels: Option<Vec<String>>) -> Result<See
     })
 }
 
-fn labels_of(rows: &[Row]) -> Result<Vec<String>, TaskError> {
+fn labels_of(kind: TaskKind, rows: &[Row]) -> Result<Vec<String>, TaskError> {
     let mut labels = Vec::new();
     let mut seen = HashSet::new();
     for row in rows {
-        let label = checked_label(&row.label)?;
-        if seen.insert(label) {
-            labels.push(label.to_owned());
+        let own = (kind == TaskKind::Classification).then_some(row.label.as_str());
+        let spans = row.spans.iter().map(|span| span.label.as_str());
+        for label in own.into_iter().chain(spans) {
+            let label = checked_label(label)?;
+            if seen.insert(label) {
+                labels.push(label.to_owned());
+            }
         }
     }
     Ok(labels)
 }
 
-fn known(file: &str, rows: Vec<Row>, labels: &[String]) -> Result<Vec<Example>, TaskError> {
+/// Rows as examples. With `closed`, answers are labels or parts of a text that have one; the examples of texts with entities
+/// have no group yet.
+fn known(
+    kind: TaskKind,
+    file: &str,
+    rows: Vec<Row>,
+    labels: &[String],
+    closed: bool,
+) -> Result<Vec<Example>, TaskError> {
     let index: HashMap<&str, usize> = labels
         .iter()
         .enumerate()
         .map(|(index, label)| (label.as_str(), index))
         .collect();
-    rows.into_iter()
-        .map(|row| match index.get(row.label.as_str()) {
-            Some(&label) => Ok(Example {
-                text: row.text,
-                label,
-            }),
-            None => Err(TaskError::UnknownLabel {
-                place: Place::line(file, row.line),
-                label: shorten(&row.label, 40),
-                known: list(labels),
-            }),
+    let find = |line: usize, label: &str| match index.get(label) {
+        Some(&label) => Ok(label),
+        None => Err(TaskError::UnknownLabel {
+            place: Place::line(file, line),
+            label: shorten(label, 40),
+            known: list(labels),
+        }),
+    };
+    let example = |row: Row| {
+        let (label, answer) = match kind {
+            TaskKind::Classification => (find(row.line, &row.label)?, Answer::Label),
+            TaskKind::Ner => {
+                let entity = |span: &ner::Named| {
+                    let (start, end) = (span.start, span.end);
+                    find(row.line, &span.label).map(|label| Entity { start, end, label })
+                };
+                let entities = row.spans.iter().map(entity).collect::<Result<_, _>>()?;
+                (0, Answer::Entities(entities))
+            }
+            TaskKind::Qa if closed => (find(row.line, &row.answers[0])?, Answer::Label),
+            TaskKind::Qa => (
+                qa::form(&row.answers[0], &row.text),
+                Answer::Text(row.answers),
+            ),
+        };
+        Ok(Example {
+            text: row.text,
+            label,
+            context: row.context,
+            answer,
         })
-        .collect()
+    };
+    rows.into_iter().map(example).collect()
+}
+
+/// What makes two examples the same: their texts, and the passages these are about.
+fn identity(example: &Example) -> String {
+    match &example.context {
+        None => key(&example.text),
+        Some(context) => [&key(&example.text), "\n", &key(context)].concat(),
+    }
 }
 
 /// Keeps the first of all examples with the same text (case and spacing aside).
@@ -397,20 +517,23 @@ fn without_doubles(
     labels: &[String],
     warnings: &mut Vec<String>,
 ) -> Vec<Example> {
-    let mut first: HashMap<String, usize> = HashMap::new();
+    let mut first: HashMap<String, (usize, Answer)> = HashMap::new();
     let mut kept = Vec::with_capacity(examples.len());
     let (mut doubles, mut conflicts) = (0, 0);
     let mut conflict = None;
     for example in examples {
-        match first.get(&key(&example.text)) {
+        match first.get(&identity(&example)) {
             None => {
-                first.insert(key(&example.text), example.label);
+                let answer = (example.label, example.answer.clone());
+                first.insert(identity(&example), answer);
                 kept.push(example);
             }
-            Some(&label) if label == example.label => doubles += 1,
-            Some(&label) => {
+            Some((label, answer)) if *label == example.label && *answer == example.answer => {
+                doubles += 1;
+            }
+            Some((label, _)) => {
                 conflicts += 1;
-                conflict.get_or_insert((example, label));
+                conflict.get_or_insert((example, *label));
             }
         }
     }
@@ -425,26 +548,30 @@ fn without_doubles(
             1 => String::new(),
             many => format!(" (and {} more)", many - 1),
         };
+        let what = match example.answer {
+            Answer::Label => format!(
+                "labels, `{}` and `{}`",
+                labels[label], labels[example.label]
+            ),
+            _ => "answers".to_owned(),
+        };
         warnings.push(format!(
-            "the seed \"{}\" has two labels, `{}` and `{}`; the first is kept{more}",
+            "the seed \"{}\" has two {what}; the first is kept{more}",
             shorten(&example.text, 60),
-            labels[label],
-            labels[example.label],
         ));
     }
     kept
 }
 
-fn checked_test(
-    source: &Source<'_>,
-    labels: &[String],
-    seeds: &[Example],
-    warnings: &mut Vec<String>,
-) -> Result<Vec<Example>, TaskError> {
-    let seeds: HashSet<String> = seeds.iter().map(|seed| key(&seed.text)).collect();
-    let mut test = known(source.file, rows::read(source.file, source.text)?, labels)?;
+fn checked_test(source: &Source<'_>, task: &mut Task) -> Result<(), TaskError> {
+    let seeds: HashSet<String> = task.seeds.iter().map(identity).collect();
+    let warnings = &mut task.warnings;
+    let rows = read_rows(task.kind, source, warnings)?;
+    let closed = task.kind != TaskKind::Qa || !task.is_open();
+    let mut test = known(task.kind, source.file, rows, task.types(), closed)?;
     let all = test.len();
-    test.retain(|example| !seeds.contains(&key(&example.text)));
+    test.retain(|example| !seeds.contains(&identity(example)));
+    let warnings = &mut task.warnings;
     match all - test.len() {
         0 => {}
         1 => warnings.push("1 test row is also a seed and is left out of the test".to_owned()),
@@ -452,7 +579,13 @@ fn checked_test(
             "{many} test rows are also seeds and are left out of the test"
         )),
     }
-    Ok(test)
+    if task.kind == TaskKind::Ner {
+        for example in &mut test {
+            example.label = task.group(example);
+        }
+    }
+    task.test = test;
+    Ok(())
 }
 
 fn list<S: AsRef<str>>(names: &[S]) -> String {

@@ -18,6 +18,21 @@ pub struct Metrics {
     pub high: f64,
     /// How many predictions were counted.
     pub n: usize,
+    /// F1 of all entities together, or the mean F1 of the answers' words; none where answers are labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub f1: Option<f64>,
+    /// The share of found entities that are right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<f64>,
+    /// The share of entities that were found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recall: Option<f64>,
+    /// Lower end of the 95 % interval of `f1`, by the bootstrap over rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub f1_low: Option<f64>,
+    /// Its upper end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub f1_high: Option<f64>,
 }
 
 /// How often each label was predicted for each true label.
@@ -105,7 +120,20 @@ impl Confusion {
             low,
             high,
             n,
+            ..Metrics::default()
         }
+    }
+
+    /// F1 of each label, in the order of the labels; 0 for one that is neither there nor predicted.
+    pub fn f1_by_label(&self) -> Vec<f64> {
+        let counts = &self.counts;
+        (0..counts.len())
+            .map(|label| {
+                let gold: usize = counts[label].iter().sum();
+                let predicted: usize = counts.iter().map(|row| row[label]).sum();
+                2.0 * counts[label][label] as f64 / (gold + predicted).max(1) as f64
+            })
+            .collect()
     }
 
     fn right(&self) -> usize {
@@ -164,7 +192,7 @@ mod tests {
                 macro_f1: 0.0,
                 low: 0.0,
                 high: 1.0,
-                n: 0
+                ..Metrics::default()
             }
         );
     }
@@ -188,6 +216,16 @@ mod tests {
         assert!(near(confusion.macro_f1(), 1.0));
         confusion.add(0, 2);
         assert!(near(confusion.macro_f1(), (2.0 / 3.0 + 1.0 + 0.0) / 3.0));
+    }
+
+    #[test]
+    fn the_f1_of_a_label_that_is_never_seen_is_zero() {
+        let mut confusion = Confusion::new(3);
+        confusion.add(0, 0);
+        confusion.add(0, 1);
+        confusion.add(1, 1);
+        let f1 = confusion.f1_by_label();
+        assert!(near(f1[0], 2.0 / 3.0) && near(f1[1], 2.0 / 3.0) && f1[2] == 0.0);
     }
 
     #[test]

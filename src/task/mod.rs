@@ -13,25 +13,35 @@
 //! # Ok::<(), seedbed::task::TaskError>(())
 //! ```
 
+mod answer;
 mod error;
 #[cfg(not(target_arch = "wasm32"))]
 mod folder;
 mod format;
 mod metrics;
+pub(crate) mod ner;
 pub(crate) mod profile;
+pub(crate) mod qa;
 mod rows;
+mod score;
 pub mod words;
 
+pub use answer::{Answer, Entity, Span};
 pub use error::{Place, TaskError};
 #[cfg(not(target_arch = "wasm32"))]
 pub use folder::read_folder;
 pub use format::{
-    MAX_INSTRUCTION_CHARS, MAX_LABEL_CHARS, MAX_NAME_CHARS, Seeds, parse, parse_pasted, parse_seeds,
+    MAX_INSTRUCTION_CHARS, MAX_LABEL_CHARS, MAX_NAME_CHARS, Seeds, parse, parse_pasted, parse_rows,
+    parse_seeds,
 };
 pub use metrics::{Confusion, Metrics, wilson};
 pub use rows::MAX_TEXT_CHARS;
+pub use score::Scored;
 
 use serde::{Deserialize, Serialize};
+
+/// The group of texts without any entity.
+pub const NO_ENTITY: &str = "no entity";
 
 /// What sort of answer a task asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,19 +49,52 @@ use serde::{Deserialize, Serialize};
 pub enum TaskKind {
     /// One label for a text.
     Classification,
-    /// Tagged tokens; not yet supported.
+    /// The named things in a text, each with its type.
     Ner,
-    /// A question with a free answer; not yet supported.
+    /// An answer to a question, free or one of a few.
     Qa,
 }
 
-/// One labelled text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+impl TaskKind {
+    /// The word for it in `task.json`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Classification => "classification",
+            Self::Ner => "ner",
+            Self::Qa => "qa",
+        }
+    }
+}
+
+/// One text with its answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Example {
-    /// The text, without surrounding white space.
+    /// The text, without surrounding white space; the question, in a task of questions.
     pub text: String,
-    /// Index into [`Task::labels`].
+    /// Index into [`Task::labels`]: the label, or the group that a text with another sort of answer belongs to.
     pub label: usize,
+    /// The passage that a question is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
+    /// The answer, where it is not the label.
+    #[serde(default, skip_serializing_if = "Answer::is_label")]
+    pub answer: Answer,
+}
+
+impl Example {
+    /// A labelled text.
+    pub fn new(text: impl Into<String>, label: usize) -> Self {
+        Self {
+            text: text.into(),
+            label,
+            ..Self::default()
+        }
+    }
+
+    /// Bytes of what is read of it.
+    pub(crate) fn size(&self) -> usize {
+        self.text.len() + self.context.as_ref().map_or(0, String::len)
+    }
 }
 
 /// A checked task.
@@ -63,9 +106,11 @@ pub struct Task {
     pub kind: TaskKind,
     /// What to do, in the user's words.
     pub instruction: String,
-    /// The label names, without doubles.
+    /// What examples are sorted by, without doubles. The labels, in a classification; else the names of the groups that
+    /// stand in for labels wherever examples are balanced, counted or shown: entity types and [`NO_ENTITY`] last, the
+    /// answers where these are few and listed, or the forms an answer may have.
     pub labels: Vec<String>,
-    /// The user's real examples, without doubles; at least two, under at least two labels.
+    /// The user's real examples, without doubles; at least two. A classification has them under at least two labels.
     pub seeds: Vec<Example>,
     /// Rows that only measure; none of them is a seed.
     pub test: Vec<Example>,

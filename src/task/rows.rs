@@ -1,18 +1,26 @@
-//! Labelled rows in three formats: JSON lines, CSV with a header, and lines `label<TAB>text`.
+//! Labelled rows in three formats: JSON lines, CSV with a header, and lines `label<TAB>text`. Rows of other kinds of task are
+//! read beside it, in `ner` and `qa`, with the same means.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::error::{Place, TaskError};
+use super::ner::Named;
 
 /// The longest text a row may have, in characters.
 pub const MAX_TEXT_CHARS: usize = 20_000;
 
 /// One row as it was written, trimmed; its label is only a name so far.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Row {
     pub(super) line: usize,
     pub(super) text: String,
     pub(super) label: String,
+    /// The passage a question is about.
+    pub(super) context: Option<String>,
+    /// The entities of the text, in their order.
+    pub(super) spans: Vec<Named>,
+    /// The accepted answers.
+    pub(super) answers: Vec<String>,
 }
 
 /// Reads all rows; the first line that is not blank decides the format.
@@ -46,9 +54,10 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
         .map(|(index, line)| (index + 1, line))
 }
 
-fn row(file: &str, line: usize, text: &str, label: &str) -> Result<Row, TaskError> {
+/// A row, its text and label checked.
+pub(super) fn row(place: &Place, text: &str, label: &str) -> Result<Row, TaskError> {
     let text = text.trim();
-    let place = || Place::line(file, line);
+    let place = || place.clone();
     if text.is_empty() {
         return Err(TaskError::EmptyText { place: place() });
     }
@@ -64,13 +73,22 @@ fn row(file: &str, line: usize, text: &str, label: &str) -> Result<Row, TaskErro
         }
     }
     Ok(Row {
-        line,
+        line: place().line.unwrap_or(1),
         text: text.to_owned(),
         label: label.trim().to_owned(),
+        ..Row::default()
     })
 }
 
-fn read_json_lines(file: &str, text: &str) -> Result<Vec<Row>, TaskError> {
+/// Makes a row of the object on a line.
+type Reader<'r> = dyn FnMut(usize, &Map<String, Value>) -> Result<Row, TaskError> + 'r;
+
+/// Makes a row of each JSON object, one a line.
+pub(super) fn objects(
+    file: &str,
+    text: &str,
+    read: &mut Reader<'_>,
+) -> Result<Vec<Row>, TaskError> {
     let mut rows = Vec::new();
     for (line, content) in lines(text) {
         if content.trim().is_empty() {
@@ -84,6 +102,14 @@ fn read_json_lines(file: &str, text: &str) -> Result<Vec<Row>, TaskError> {
         let Value::Object(fields) = value else {
             return Err(TaskError::UnknownFormat { place: place() });
         };
+        rows.push(read(line, &fields)?);
+    }
+    Ok(rows)
+}
+
+fn read_json_lines(file: &str, text: &str) -> Result<Vec<Row>, TaskError> {
+    objects(file, text, &mut |line, fields| {
+        let place = || Place::line(file, line);
         let text = match fields.get("text") {
             None | Some(Value::Null) => {
                 return Err(TaskError::MissingField {
@@ -106,9 +132,8 @@ fn read_json_lines(file: &str, text: &str) -> Result<Vec<Row>, TaskError> {
             Some(Value::Number(label)) => label.to_string(),
             Some(_) => return Err(not_text(place(), "label")),
         };
-        rows.push(row(file, line, text, &label)?);
-    }
-    Ok(rows)
+        row(&place(), text, &label)
+    })
 }
 
 fn not_text(place: Place, field: &'static str) -> TaskError {
@@ -139,7 +164,7 @@ fn read_tab_lines(file: &str, text: &str) -> Result<Vec<Row>, TaskError> {
                 place: Place::line(file, line),
             });
         };
-        rows.push(row(file, line, text, label)?);
+        rows.push(row(&Place::line(file, line), text, label)?);
     }
     Ok(rows)
 }
@@ -173,10 +198,7 @@ fn read_csv(
     header: usize,
     columns: Columns,
 ) -> Result<Vec<Row>, TaskError> {
-    let records = csv_records(text, 1).map_err(|(line, problem)| TaskError::BadCsv {
-        place: Place::line(file, line),
-        problem,
-    })?;
+    let records = csv(file, text)?;
     let mut rows = Vec::new();
     for (line, fields) in records {
         if line <= header || fields.iter().all(|field| field.trim().is_empty()) {
@@ -189,8 +211,7 @@ fn read_csv(
             })
         };
         rows.push(row(
-            file,
-            line,
+            &Place::line(file, line),
             field(columns.text, "text")?,
             field(columns.label, "label")?,
         )?);
@@ -207,6 +228,14 @@ fn read_csv(
         });
     }
     Ok(rows)
+}
+
+/// All records of a CSV text, the header first.
+pub(super) fn csv(file: &str, text: &str) -> Result<Records, TaskError> {
+    csv_records(text, 1).map_err(|(line, problem)| TaskError::BadCsv {
+        place: Place::line(file, line),
+        problem,
+    })
 }
 
 type Records = Vec<(usize, Vec<String>)>;

@@ -25,7 +25,7 @@ use crate::evolve::{
 use crate::kernels::{self, Choice, Opened};
 use crate::model::Model;
 use crate::privacy::{Brief, Epsilon, Ledger, estimate_tokens};
-use crate::task::{self, Task};
+use crate::task::{self, Example, Span, Task, TaskKind};
 use errors::thrown;
 use files::{JsFiles, Log};
 
@@ -97,6 +97,7 @@ fn settings(options: &JsValue) -> Result<Settings, Error> {
 #[derive(Serialize)]
 struct TaskSummary<'a> {
     name: &'a str,
+    kind: &'static str,
     instruction: &'a str,
     labels: &'a [String],
     seeds: usize,
@@ -111,7 +112,12 @@ struct TaskSummary<'a> {
 #[derive(Serialize)]
 struct Prediction<'a> {
     label: &'a str,
+    /// None where answers are written.
     probabilities: std::collections::BTreeMap<&'a str, f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entities: Option<Vec<Span>>,
 }
 
 #[derive(Serialize)]
@@ -188,11 +194,12 @@ impl Engine {
         let task = read_task(task, seeds, test)?;
         plain(&TaskSummary {
             name: &task.name,
+            kind: task.kind.name(),
             instruction: &task.instruction,
             labels: &task.labels,
             seeds: task.seeds.len(),
             test: task.test.len(),
-            seed_bytes: task.seeds.iter().map(|seed| seed.text.len()).sum(),
+            seed_bytes: task.seeds.iter().map(Example::size).sum(),
             seed_tokens: task
                 .seeds
                 .iter()
@@ -292,41 +299,42 @@ impl Engine {
         }
     }
 
-    /// The label of a text, by the untouched model and by the student of the last run.
-    pub async fn predict(&self, text: String) -> Result<JsValue, JsValue> {
+    /// The answer to a text, or to a question about a passage, by the untouched model and by the student of the last run.
+    pub async fn predict(&self, text: String, context: Option<String>) -> Result<JsValue, JsValue> {
         let model = self.loaded()?;
         let outcome = self.outcome.borrow().clone();
         let Some(task) = &outcome.task else {
             return Err(thrown(&Error::Setting("run a task first".into())));
         };
-        let labelled = |probabilities: Vec<f32>| {
-            let best = (0..probabilities.len())
-                .max_by(|a, b| probabilities[*a].total_cmp(&probabilities[*b]))
-                .unwrap_or_default();
-            Prediction {
-                label: &task.labels[best],
+        let mut said = Vec::new();
+        let trained = outcome.adapter.as_ref().map(|(_, adapter)| Some(adapter));
+        for adapter in [None].into_iter().chain(trained) {
+            let example = Example {
+                context: context.clone(),
+                ..Example::new(&*text, 0)
+            };
+            let answered = evolve::answer(&model, task, adapter, example).await;
+            let (example, probabilities) = answered.map_err(|error| thrown(&error))?;
+            let written = task.kind != TaskKind::Classification;
+            said.push(Prediction {
+                label: task.labels.get(example.label).map_or("", String::as_str),
                 probabilities: task
                     .labels
                     .iter()
                     .map(String::as_str)
                     .zip(probabilities)
                     .collect(),
-            }
-        };
-        let before = evolve::predict(&model, task, None, &text)
-            .await
-            .map_err(|error| thrown(&error))?;
-        let after = match &outcome.adapter {
-            Some((_, adapter)) => Some(
-                evolve::predict(&model, task, Some(adapter), &text)
-                    .await
-                    .map_err(|error| thrown(&error))?,
-            ),
-            None => None,
+                answer: written.then(|| task.said(&example)),
+                entities: task.spans(&example),
+            });
+        }
+        let mut said = said.into_iter();
+        let Some(before) = said.next() else {
+            return Ok(JsValue::NULL);
         };
         plain(&Predictions {
-            before: labelled(before),
-            after: after.map(labelled),
+            before,
+            after: said.next(),
         })
     }
 

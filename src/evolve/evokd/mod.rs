@@ -21,7 +21,7 @@
 
 use super::data::shown;
 use super::run::{Run, accepted, warm_up};
-use super::stages::{Reading, f1_by_label};
+use super::stages::Reading;
 use super::vote::Poll;
 use super::writing::{Labelling, Order};
 use super::{
@@ -231,9 +231,10 @@ async fn rounds(run: &mut Run<'_, '_>, hand: &mut Hand) -> Result<Adapter, Error
     let mut reading = read(run, &trainer.adapter(), &batch).await?;
     for round in 1..=rounds {
         let before = run.bench.tokens();
+        let right = run.bench.scored(&batch, &reading).right;
         let card = analyse(
             &batch,
-            &reading,
+            (&reading.predicted, &right),
             labels,
             settings.lacks(Ablation::NoCorrect),
         );
@@ -244,8 +245,9 @@ async fn rounds(run: &mut Run<'_, '_>, hand: &mut Hand) -> Result<Adapter, Error
         });
         if round > 1 {
             // Unless `evaluate_after`, the batch was read before it was learnt: the card is of rows new to the student.
-            let judged = (&batch[..], &reading.predicted[..]);
-            if let Some(newer) = teaching::again(run, row, round, judged).await? {
+            let judged = judged(&batch, (&reading.predicted, &right));
+            let judged: Vec<Judged<'_>> = judged.collect();
+            if let Some(newer) = teaching::again(run, row, round, &judged).await? {
                 hand.set = hand.set.clone().followed_by(newer);
                 run.outcome.principles = Some(hand.set.clone());
             }
@@ -293,7 +295,7 @@ async fn rounds(run: &mut Run<'_, '_>, hand: &mut Hand) -> Result<Adapter, Error
         if settings.evaluate_after {
             reading = read(run, &trainer.adapter(), &batch).await?;
         }
-        let confusion = run.bench.confusion(&batch, &reading);
+        let scored = run.bench.scored(&batch, &reading);
         let mut by_label = vec![0; labels];
         for example in accepted(&run.outcome.instances, task, row, Some(round)) {
             by_label[example.label] += 1;
@@ -311,8 +313,8 @@ async fn rounds(run: &mut Run<'_, '_>, hand: &mut Hand) -> Result<Adapter, Error
                 read: after.read - before.read,
                 written: after.written - before.written,
             },
-            dev: Some(confusion.metrics()),
-            f1_by_label: f1_by_label(&confusion),
+            dev: Some(scored.metrics),
+            f1_by_label: scored.f1_by_label,
             chosen: round == rounds,
         });
     }
@@ -355,18 +357,33 @@ async fn read(
 }
 
 /// The analysis, from wrong rows and right ones, or from the wrong ones alone.
-fn analyse(batch: &[Example], reading: &Reading, labels: usize, wrong_only: bool) -> WeaknessCard {
-    let judged: Vec<Judged<'_>> = batch
+fn analyse(
+    batch: &[Example],
+    verdict: (&[usize], &[bool]),
+    labels: usize,
+    wrong_only: bool,
+) -> WeaknessCard {
+    let judged: Vec<Judged<'_>> = judged(batch, verdict)
+        .filter(|row| !wrong_only || !row.right)
+        .collect();
+    WeaknessCard::new(labels, &judged)
+}
+
+/// A batch with what the student took each row for, and whether it was right.
+fn judged<'b>(
+    batch: &'b [Example],
+    (predicted, right): (&'b [usize], &'b [bool]),
+) -> impl Iterator<Item = Judged<'b>> {
+    batch
         .iter()
-        .zip(&reading.predicted)
-        .filter(|(row, predicted)| !wrong_only || row.label != **predicted)
-        .map(|(row, predicted)| Judged {
+        .zip(predicted)
+        .zip(right)
+        .map(|((row, predicted), right)| Judged {
             text: &row.text,
             label: row.label,
             predicted: *predicted,
+            right: *right,
         })
-        .collect();
-    WeaknessCard::new(labels, &judged)
 }
 
 #[cfg(test)]
@@ -376,23 +393,17 @@ mod tests {
     use crate::principle::offline;
     use crate::task::parse_pasted;
 
-    fn example(text: &str, label: usize) -> Example {
-        Example {
-            text: text.to_owned(),
-            label,
-        }
-    }
-
     #[test]
     fn an_analysis_without_what_is_right_sees_the_wrong_rows_alone() {
-        let batch = [example("a b", 0), example("c d", 0), example("e f", 1)];
-        let reading = Reading {
-            predicted: vec![1, 0, 1],
-            log_likelihood: 0.0,
-        };
-        let card = analyse(&batch, &reading, 2, false);
+        let batch = [
+            Example::new("a b", 0),
+            Example::new("c d", 0),
+            Example::new("e f", 1),
+        ];
+        let verdict = (&[1, 0, 1][..], &[false, true, true][..]);
+        let card = analyse(&batch, verdict, 2, false);
         assert_eq!((card.all.wrong, card.all.judged), (1, 3));
-        let card = analyse(&batch, &reading, 2, true);
+        let card = analyse(&batch, verdict, 2, true);
         assert_eq!((card.all.wrong, card.all.judged), (1, 1));
     }
 

@@ -22,6 +22,10 @@
 //!    against that: its mark is at most the branch threshold, so it is never fine-tuned on.
 //! 7. *A later script wants an argument it is not given.* Nothing to decide.
 //!
+//! Answers that are no labels (entities, free text) are drawn token by token, several times; the likelihood that stands in for
+//! a mark is then that of a token, in the geometric mean over the answer's. A worse answer is checked against the one that is
+//! there: its mark is at most ten times the F1 of the two, and one that says the same is none. The round is chosen by F1.
+//!
 //! The published prompt for worse answers asks for harmful ones. A worse answer here is another label, drawn as the model
 //! finds them likely. Lengths are those of the seeds, as a label has no ten words.
 //!
@@ -33,7 +37,7 @@ mod review;
 
 use super::data::hold_out;
 use super::run::{Run, warm_up};
-use super::stages::{Bench, f1_by_label};
+use super::stages::Bench;
 use super::{Ablation, Event, Judge, Monitor, Origin, RoundReport, RowName, Stage, Tokens};
 use crate::Error;
 use crate::curate::pack::pairs;
@@ -41,9 +45,9 @@ use crate::curate::review::MOST;
 use crate::curate::{CleanLimits, Cleaner};
 use crate::model::Adapter;
 use crate::task::Example;
-use crate::train::{Pair, Row};
+use crate::train::Pair;
 
-use pool::{Item, drawn_labels};
+use pool::Item;
 
 const ROW: RowName = RowName::Lance;
 
@@ -198,7 +202,7 @@ impl Lance<'_> {
             row: ROW,
             round,
             text: answered.text.clone(),
-            answer: self.bench.task.labels[answered.label].clone(),
+            answer: self.bench.task.said(answered),
             score,
             origin,
         });
@@ -227,20 +231,10 @@ impl Lance<'_> {
         }
         let settings = self.bench.settings;
         let high = self.branch(true);
-        let texts: Vec<&str> = high.iter().map(|item| item.example.text.as_str()).collect();
+        let questions: Vec<(&Example, bool)> =
+            high.iter().map(|item| (&item.example, true)).collect();
         monitor.begin(Stage::Review, Some(ROW), high.len());
-        let scores = self.bench.scores(monitor, Some(model), &texts).await?;
-        let mut worse: Vec<(Example, &[f32])> = Vec::new();
-        let mut ends = Vec::with_capacity(high.len());
-        for (item, scores) in high.iter().zip(&scores) {
-            let temperature = settings.review_sampling.temperature;
-            let right = Some(item.example.label);
-            for label in drawn_labels(scores, right, settings.draws, temperature, &mut self.rng) {
-                let text = item.example.text.clone();
-                worse.push((Example { text, label }, scores));
-            }
-            ends.push(worse.len());
-        }
+        let (worse, ends) = self.drawn(monitor, model, &questions, true).await?;
         let reviewed = !self.lacks(Ablation::NoReview);
         let marks = match reviewed {
             true => self.marks(monitor, model, &worse, round).await?,
@@ -259,7 +253,7 @@ impl Lance<'_> {
                 }
             }
             begin = end;
-            let name = |place: usize| self.bench.task.labels[answers[place].label].clone();
+            let name = |place: usize| self.bench.task.said(answers[place]);
             for (better, worse) in pairs(&scores, settings.cuts.gap) {
                 monitor.send(&Event::Preference {
                     row: ROW,
@@ -269,13 +263,9 @@ impl Lance<'_> {
                     rejected: name(worse),
                     scores: [scores[better], scores[worse]],
                 });
-                let row = |place: usize| -> Result<Row, Error> {
-                    let answer = answers[place];
-                    self.bench.labelling_row(&answer.text, answer.label)
-                };
                 self.preferences.push(Pair {
-                    chosen: row(better)?,
-                    rejected: row(worse)?,
+                    chosen: self.bench.labelling_row(answers[better])?,
+                    rejected: self.bench.labelling_row(answers[worse])?,
                 });
                 added += 1;
             }
@@ -299,7 +289,7 @@ impl Lance<'_> {
             let (mut labelling, mut writing) = (Vec::new(), Vec::new());
             let seeds = &bench.task.seeds;
             for example in seeds.iter().chain(&self.tuned) {
-                labelling.push(bench.labelling_row(&example.text, example.label)?);
+                labelling.push(bench.labelling_row(example)?);
                 let shots = bench.shots(example.label, Some(&example.text), &mut self.rng);
                 writing.push(bench.writing_row(example, &[], &shots)?);
             }
@@ -320,8 +310,8 @@ impl Lance<'_> {
         Ok(model)
     }
 
-    /// How a round's model fares on the seeds that were held out: the report, and what rounds are compared by (accuracy,
-    /// then the likelihood of the right labels: a few rows give many ties).
+    /// How a round's model fares on the seeds that were held out: the report, and what rounds are compared by (accuracy, or F1
+    /// where answers are written; then the likelihood of the right answers: a few rows give many ties).
     async fn measured(
         &self,
         monitor: &mut Monitor<'_>,
@@ -347,10 +337,15 @@ impl Lance<'_> {
         };
         if !dev.is_empty() {
             let reading = self.bench.read(monitor, place, Some(model), dev).await?;
-            let confusion = self.bench.confusion(dev, &reading);
-            score = (confusion.accuracy(), reading.log_likelihood);
-            report.dev = Some(confusion.metrics());
-            report.f1_by_label = f1_by_label(&confusion);
+            let scored = self.bench.scored(dev, &reading);
+            score = (scored.metrics.accuracy, reading.log_likelihood);
+            if let Some(f1) = scored.metrics.f1.filter(|_| self.bench.task.is_open()) {
+                let rows: Vec<&Example> = dev.iter().collect();
+                let marks = review::written_marks(&self.bench, monitor, model, &rows).await?;
+                score = (f1, marks.iter().sum());
+            }
+            report.dev = Some(scored.metrics);
+            report.f1_by_label = scored.f1_by_label;
         }
         Ok((report, score))
     }

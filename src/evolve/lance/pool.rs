@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 
-use super::{Lance, ROW};
+use super::{Lance, ROW, review};
 use crate::Error;
+use crate::curate::review::{MOST, likelihood};
 use crate::curate::{ParseProblem, Refusal};
 use crate::evolve::run::Run;
 use crate::evolve::writing::exhausted;
-use crate::evolve::{Ablation, Event, Instance, Origin, Stage, prompts};
+use crate::evolve::{Ablation, Event, Instance, Monitor, Origin, Stage};
 use crate::model::Adapter;
 use crate::task::Example;
 
@@ -50,8 +51,8 @@ pub(super) fn drawn_labels(
 
 /// A new question, written near a parent.
 struct Question {
-    parent: Example,
-    text: String,
+    /// With the group it was written for.
+    example: Example,
     fate: Result<(), Refusal>,
     seed: u64,
 }
@@ -103,9 +104,7 @@ impl Lance<'_> {
         let (bench, settings) = (&self.bench, self.bench.settings);
         let mut requests = Vec::new();
         for parent in &parents {
-            let shots = [parent.text.as_str()];
-            let vocabulary = &bench.model.vocabulary;
-            let prompt = prompts::write(vocabulary, bench.task, parent.label, &[], &shots)?;
+            let prompt = bench.ordered(parent, &[], &[&parent.text])?;
             requests.extend(std::iter::repeat_n(prompt, settings.draws));
         }
         let seed = self.rng.u64(..) >> 12;
@@ -129,7 +128,7 @@ impl Lance<'_> {
                 .iter()
                 .skip(place - place % settings.draws)
                 .filter(|question| question.fate.is_ok())
-                .map(|question| question.text.as_str())
+                .map(|question| question.example.text.as_str())
                 .collect();
             let label = &bench.task.labels[parent.label];
             let fate = match unclean {
@@ -146,14 +145,94 @@ impl Lance<'_> {
             if fate.is_ok() {
                 self.cleaner.accept(&text.text);
             }
-            questions.push(Question {
-                parent: parent.clone(),
+            let example = Example {
                 text: text.text,
+                context: parent.context.clone(),
+                ..Example::new("", parent.label)
+            };
+            questions.push(Question {
+                example,
                 fate,
                 seed,
             });
         }
         Ok(questions)
+    }
+
+    /// Up to so many different answers to each question that wants some, drawn as the model finds them likely, each with
+    /// the mark its likelihood alone gives it; and where those of each question end. Where `worse`, the answer that is there
+    /// is left out.
+    pub(super) async fn drawn(
+        &mut self,
+        monitor: &Monitor<'_>,
+        model: &Adapter,
+        questions: &[(&Example, bool)],
+        worse: bool,
+    ) -> Result<(Vec<(Example, f64)>, Vec<usize>), Error> {
+        let (bench, settings) = (&self.bench, self.bench.settings);
+        let mut answers: Vec<(Example, f64)> = Vec::new();
+        let mut ends = Vec::with_capacity(questions.len());
+        if !bench.task.is_open() {
+            let texts: Vec<&Example> = questions.iter().map(|question| question.0).collect();
+            let scores = bench.scores(monitor, Some(model), &texts).await?;
+            let temperature = settings.review_sampling.temperature;
+            for ((question, wanted), scores) in questions.iter().zip(&scores) {
+                if *wanted {
+                    let without = worse.then_some(question.label);
+                    let labels =
+                        drawn_labels(scores, without, settings.draws, temperature, &mut self.rng);
+                    for label in labels {
+                        let answer = Example {
+                            label,
+                            ..(*question).clone()
+                        };
+                        answers.push((answer, likelihood(scores, label)));
+                    }
+                }
+                ends.push(answers.len());
+            }
+            return Ok((answers, ends));
+        }
+        let wanted = questions.iter().filter(|(_, wanted)| *wanted);
+        let asked: Vec<&Example> = wanted
+            .flat_map(|(question, _)| std::iter::repeat_n(*question, settings.draws))
+            .collect();
+        let seed = self.rng.u64(..) >> 12;
+        let sampling = settings.review_sampling;
+        let said = bench.answers_to(monitor, Some(model), &asked, sampling, seed);
+        let mut said = said.await?.into_iter();
+        for (question, wanted) in questions {
+            let begin = answers.len();
+            for answer in said.by_ref().take(if *wanted { settings.draws } else { 0 }) {
+                let same = worse && bench.task.is_right(question, &answer);
+                let again = answers[begin..]
+                    .iter()
+                    .any(|(other, _)| other.answer == answer);
+                let mut answered = Example {
+                    answer,
+                    ..(*question).clone()
+                };
+                if same || again || !bench.is_answer(&answered) {
+                    continue;
+                }
+                answered.label = match bench.task.stands_for(&answered, question.label) {
+                    true => question.label,
+                    false => bench.task.group(&answered),
+                };
+                let most = match worse {
+                    true => MOST * bench.task.agreement(question, &answered.answer),
+                    false => MOST,
+                };
+                answers.push((answered, most));
+            }
+            ends.push(answers.len());
+        }
+        let rows: Vec<&Example> = answers.iter().map(|(answer, _)| answer).collect();
+        let marks = review::written_marks(bench, monitor, model, &rows).await?;
+        for ((_, most), mark) in answers.iter_mut().zip(marks) {
+            *most = mark.min(*most);
+        }
+        Ok((answers, ends))
     }
 
     fn keep(&mut self, answer: &Example, asked: usize, mark: f64) {
@@ -175,24 +254,11 @@ impl Lance<'_> {
         fates: &mut Vec<bool>,
     ) -> Result<usize, Error> {
         let settings = self.bench.settings;
-        let texts: Vec<&str> = questions
+        let asked: Vec<(&Example, bool)> = questions
             .iter()
-            .map(|question| question.text.as_str())
+            .map(|question| (&question.example, question.fate.is_ok()))
             .collect();
-        let scores = self.bench.scores(run.monitor, Some(model), &texts).await?;
-        let temperature = settings.review_sampling.temperature;
-        let mut answers: Vec<(Example, &[f32])> = Vec::new();
-        let mut ends = Vec::with_capacity(questions.len());
-        for (question, scores) in questions.iter().zip(&scores) {
-            if question.fate.is_ok() {
-                let labels = drawn_labels(scores, None, settings.draws, temperature, &mut self.rng);
-                for label in labels {
-                    let text = question.text.clone();
-                    answers.push((Example { text, label }, scores));
-                }
-            }
-            ends.push(answers.len());
-        }
+        let (answers, ends) = self.drawn(run.monitor, model, &asked, false).await?;
         let reviewed = !self.lacks(Ablation::NoReview);
         let marks = match reviewed {
             true => self.marks(run.monitor, model, &answers, round).await?,
@@ -203,26 +269,32 @@ impl Lance<'_> {
             if kept == most {
                 break;
             }
-            let asked = question.parent.label;
+            let asked = question.example.label;
             let own = begin..end;
             begin = end;
-            let mut best = (asked, None);
+            let mut best = (question.example.clone(), None);
             let mut fate = question.fate;
+            if fate.is_ok() && own.is_empty() {
+                fate = Err(Refusal::Answer(
+                    "is empty, or does not stand in the passage",
+                ));
+            }
             if fate.is_ok() && !reviewed {
                 // Nobody says which answer is good: it is the first that was drawn.
                 if let Some((answer, _)) = answers.get(own.start) {
-                    best.0 = answer.label;
+                    best.0 = answer.clone();
                     self.keep(answer, asked, 0.0);
                 }
             } else if fate.is_ok() {
                 let mut high = 0.0;
                 for place in own {
                     let answer = &answers[place].0;
+                    // An answer that is no label has the label it was asked for where it may stand for it.
                     let agrees = answer.label == asked;
                     let mark = checked(marks[place], agrees, settings.cuts.branch);
                     self.say(run.monitor, round, answer, mark, Origin::New);
                     if mark > high {
-                        (best.0, high) = (answer.label, mark);
+                        (best.0, high) = (answer.clone(), mark);
                     }
                     self.keep(answer, asked, mark);
                 }
@@ -235,27 +307,21 @@ impl Lance<'_> {
             fates.push(fate.is_ok());
             if fate.is_ok() {
                 kept += 1;
-                self.tuned.push(Example {
-                    text: question.text.clone(),
-                    label: best.0,
-                });
+                self.tuned.push(best.0.clone());
             }
             let labels = &self.bench.task.labels;
             let instance = Instance {
                 row: ROW,
                 round,
                 index: run.outcome.instances.len(),
-                label: labels[best.0].clone(),
-                text: question.text,
                 accepted: fate.is_ok(),
                 reason: fate.as_ref().err().map(ToString::to_string),
                 refusal: fate.as_ref().err().map(|refusal| refusal.code().to_owned()),
-                principles: Vec::new(),
                 model: self.bench.model.name.clone(),
                 seed: question.seed,
-                difficulty: None,
-                asked: (best.0 != asked).then(|| labels[asked].clone()),
+                asked: (best.0.label != asked).then(|| labels[asked].clone()),
                 score: best.1,
+                ..Instance::of(self.bench.task, &best.0)
             };
             run.monitor.send(&Event::Instance(instance.clone()));
             run.outcome.instances.push(instance);
@@ -269,10 +335,10 @@ fn questions_of(items: &[Item]) -> Vec<Example> {
     let mut seen = HashSet::new();
     items
         .iter()
-        .filter(|item| seen.insert(item.example.text.as_str()))
+        .filter(|item| seen.insert((&item.example.text, &item.example.context)))
         .map(|item| Example {
-            text: item.example.text.clone(),
             label: item.asked,
+            ..item.example.clone()
         })
         .collect()
 }
@@ -318,10 +384,7 @@ mod tests {
     #[test]
     fn a_question_with_several_answers_has_new_ones_near_it_once_and_under_its_own_label() {
         let item = |text: &str, label, asked| Item {
-            example: Example {
-                text: text.to_owned(),
-                label,
-            },
+            example: Example::new(text, label),
             asked,
             mark: 1.0,
         };

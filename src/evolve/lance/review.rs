@@ -2,11 +2,12 @@
 
 use super::{Lance, ROW};
 use crate::Error;
-use crate::curate::review::{self, SMALLEST_REVIEWER, likelihood};
+use crate::curate::review::{self, MOST, SMALLEST_REVIEWER, likelihood};
 use crate::evolve::stages::Bench;
 use crate::evolve::{Judge, Monitor, Stage, prompts, shapes};
 use crate::model::{Adapter, Model};
 use crate::task::Example;
+use crate::train::Row;
 
 /// The judge for a model: small ones cannot hold the rubric.
 pub(super) fn usual(model: &Model) -> Judge {
@@ -16,7 +17,7 @@ pub(super) fn usual(model: &Model) -> Judge {
     }
 }
 
-/// The mark of each seed: its label's likelihood to a model that learnt from the other half of the seeds.
+/// The mark of each seed: its answer's likelihood to a model that learnt from the other half of the seeds.
 pub(super) async fn crossed(
     bench: &Bench<'_>,
     monitor: &mut Monitor<'_>,
@@ -29,7 +30,7 @@ pub(super) async fn crossed(
         let mut rows = Vec::new();
         for (seed, own) in seeds.iter().zip(&half_of) {
             if *own != half {
-                rows.push(bench.labelling_row(&seed.text, seed.label)?);
+                rows.push(bench.labelling_row(seed)?);
             }
         }
         if rows.is_empty() {
@@ -42,16 +43,33 @@ pub(super) async fn crossed(
         let places: Vec<usize> = (0..seeds.len())
             .filter(|seed| half_of[*seed] == half)
             .collect();
-        let texts: Vec<&str> = places
-            .iter()
-            .map(|seed| seeds[*seed].text.as_str())
-            .collect();
+        let texts: Vec<&Example> = places.iter().map(|seed| &seeds[*seed]).collect();
+        if bench.task.is_open() {
+            let found = written_marks(bench, monitor, &reviewer, &texts).await?;
+            for (seed, mark) in places.into_iter().zip(found) {
+                marks[seed] = mark;
+            }
+            continue;
+        }
         let scores = bench.scores(monitor, Some(&reviewer), &texts).await?;
         for (seed, scores) in places.into_iter().zip(scores) {
             marks[seed] = likelihood(&scores, seeds[seed].label);
         }
     }
     Ok(marks)
+}
+
+/// The marks of answers that are written: ten times the probability of a token, in the geometric mean over the answer's.
+pub(super) async fn written_marks(
+    bench: &Bench<'_>,
+    monitor: &Monitor<'_>,
+    model: &Adapter,
+    answers: &[&Example],
+) -> Result<Vec<f64>, Error> {
+    let rows = answers.iter().map(|answer| bench.labelling_row(answer));
+    let rows: Vec<Row> = rows.collect::<Result<_, _>>()?;
+    let logps = bench.token_logps(monitor, model, &rows).await?;
+    Ok(logps.into_iter().map(|logp| MOST * logp.exp()).collect())
 }
 
 /// Deals each label's seeds out to two halves in turn.
@@ -67,12 +85,12 @@ fn halves(seeds: &[Example], labels: usize) -> Vec<usize> {
 }
 
 impl Lance<'_> {
-    /// The marks of answers, each with what the labels score behind its question.
+    /// The marks of answers, each with what its likelihood alone would give it.
     pub(super) async fn marks(
         &self,
         monitor: &Monitor<'_>,
         model: &Adapter,
-        answers: &[(Example, &[f32])],
+        answers: &[(Example, f64)],
         round: usize,
     ) -> Result<Vec<f64>, Error> {
         match self.judge {
@@ -81,10 +99,7 @@ impl Lance<'_> {
                     answers.iter().map(|(answer, _)| answer.clone()).collect();
                 self.reviewed(monitor, model, &answers, round).await
             }
-            Judge::Likelihood => Ok(answers
-                .iter()
-                .map(|(answer, scores)| likelihood(scores, answer.label))
-                .collect()),
+            Judge::Likelihood => Ok(answers.iter().map(|(_, mark)| *mark).collect()),
         }
     }
 
@@ -99,8 +114,14 @@ impl Lance<'_> {
         let (bench, settings) = (&self.bench, self.bench.settings);
         let mut requests = Vec::new();
         for answer in answers {
-            let label = &bench.task.labels[answer.label];
-            let request = review::request(&bench.task.instruction, &answer.text, label);
+            let said = bench.task.said(answer);
+            let request = match &answer.context {
+                None => review::request(&bench.task.instruction, &answer.text, &said),
+                Some(context) => {
+                    let question = [context, "\n", &answer.text].concat();
+                    review::request(&bench.task.instruction, &question, &said)
+                }
+            };
             let prompt = prompts::plain(&bench.model.vocabulary, request)?;
             requests.extend(std::iter::repeat_n(prompt, settings.reviews));
         }
@@ -115,7 +136,7 @@ impl Lance<'_> {
                 &requests,
                 settings.review_tokens,
                 sampling,
-                &shapes::review(),
+                &[shapes::review()],
                 seed,
             )
             .await?;
@@ -130,12 +151,7 @@ mod tests {
 
     #[test]
     fn both_halves_have_seeds_of_every_label_that_has_two() {
-        let seeds: Vec<Example> = (0..9)
-            .map(|seed| Example {
-                text: String::new(),
-                label: seed / 4,
-            })
-            .collect();
+        let seeds: Vec<Example> = (0..9).map(|seed| Example::new("", seed / 4)).collect();
         let halves = halves(&seeds, 3);
         for label in 0..2 {
             let own = |half| {

@@ -19,7 +19,7 @@ use crate::Error;
 use crate::curate::apportion;
 use crate::model::Adapter;
 use crate::principle::{self, PrincipleSet};
-use crate::task;
+use crate::task::{self, TaskKind};
 
 /// Makes the rows.
 pub(super) async fn run(run: &mut Run<'_, '_>) -> Result<(), Error> {
@@ -165,7 +165,7 @@ async fn write_rounds(
         let (mut labelling, mut writing) = (Vec::new(), Vec::new());
         let written = accepted(instances, task, row, None);
         for example in task.seeds.iter().chain(&written) {
-            labelling.push(run.bench.labelling_row(&example.text, example.label)?);
+            labelling.push(run.bench.labelling_row(example)?);
             let shots = run
                 .bench
                 .shots(example.label, Some(&example.text), &mut rng);
@@ -197,11 +197,13 @@ async fn recorded(run: &mut Run<'_, '_>) -> Result<(), Error> {
     for row in run.test {
         filter.accept(&row.text);
     }
-    let rows = task::parse_seeds(text, Some(&task.labels))?;
+    let rows = match task.kind {
+        TaskKind::Classification => task::parse_seeds(text, Some(&task.labels))?.examples,
+        _ => task::parse_rows(task, text)?,
+    };
     let mut kept = 0;
-    for (index, example) in rows.examples.into_iter().enumerate() {
-        let label = &task.labels[example.label];
-        let fate = filter.check(&example.text, label, true);
+    for (index, example) in rows.into_iter().enumerate() {
+        let fate = filter.check(&example.text, task.label_of(&example), true);
         if fate.is_ok() && kept == settings.instances {
             break;
         }
@@ -211,19 +213,12 @@ async fn recorded(run: &mut Run<'_, '_>) -> Result<(), Error> {
         }
         let instance = Instance {
             row: RowName::Recorded,
-            round: 1,
             index,
-            label: label.clone(),
-            text: example.text,
             accepted: fate.is_ok(),
             reason: fate.as_ref().err().map(ToString::to_string),
             refusal: fate.as_ref().err().map(|refusal| refusal.code().to_owned()),
-            principles: Vec::new(),
             model: "recorded".into(),
-            seed: 0,
-            difficulty: None,
-            asked: None,
-            score: None,
+            ..Instance::of(task, &example)
         };
         run.monitor.send(&Event::Instance(instance.clone()));
         run.outcome.instances.push(instance);

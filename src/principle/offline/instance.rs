@@ -3,10 +3,10 @@
 use std::cmp::Ordering;
 
 use super::label::{holds, key_terms, ways_to_begin};
-use super::{Ranked, Seeds, at_least, lengths, percentile, principle, range, within};
+use super::{Ranked, Seeds, at_least, lengths, percentile, range, vary, within};
+use crate::principle::Principle;
 use crate::principle::phrases::{is_function_word, joined, quoted};
 use crate::principle::profile::{Form, Profile, begins_any_text};
-use crate::principle::{Level, Principle};
 
 /// How many values an attribute has at most.
 const VALUES: usize = 12;
@@ -36,19 +36,6 @@ pub(super) fn write(seeds: &Seeds<'_>, label: usize) -> Vec<Ranked> {
     ranked.extend(words(seeds, label, &own).map(|principle| (1, principle)));
     ranked.extend(mentions(name, &own).map(|principle| (5, principle)));
     ranked
-}
-
-fn vary(
-    label: Option<&str>,
-    attribute: &str,
-    values: Vec<String>,
-    text: String,
-    support: usize,
-) -> Principle {
-    Principle {
-        values,
-        ..principle(Level::Instance, label, attribute, text, support)
-    }
 }
 
 /// Short, medium and long: thirds of the lengths between the 10th and the 90th percentile.

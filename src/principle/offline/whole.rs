@@ -6,6 +6,7 @@ use super::{
 use crate::principle::phrases::joined;
 use crate::principle::profile::{Form, Profile};
 use crate::principle::{Level, MAX_TEXT_CHARS};
+use crate::task::TaskKind;
 
 /// From this share on (per cent), something is said of "most" texts.
 const MOST: usize = 60;
@@ -27,7 +28,23 @@ pub(super) fn write(seeds: &Seeds<'_>) -> Vec<Ranked> {
 type Rule = (&'static str, String, usize);
 
 fn answer(seeds: &Seeds<'_>) -> Rule {
-    let labels = &seeds.task.labels;
+    let task = seeds.task;
+    if task.kind == TaskKind::Qa && task.is_open() {
+        let counts = task.seeds_per_label();
+        let usual = most_frequent(counts.iter().copied().enumerate());
+        let form = usual.unwrap_or_default();
+        let text = format!("The right answer is most often {}.", task.labels[form]);
+        return ("answer", text, counts[form]);
+    }
+    let labels = task.types();
+    if task.kind == TaskKind::Ner {
+        let head = "The right answer is each entity as it stands in the text, with its type: ";
+        return (
+            "answer",
+            joined(head, labels, ", ", "."),
+            seeds.profiles.len(),
+        );
+    }
     let all = format!("The right answer is exactly one of: {}.", labels.join(", "));
     let text = if all.chars().count() <= MAX_TEXT_CHARS {
         all

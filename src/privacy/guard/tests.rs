@@ -223,3 +223,44 @@ fn random_seeds_with_canaries_never_reach_a_brief() {
         assert!(canaries.iter().all(|canary| !brief.text().contains(canary)));
     }
 }
+
+fn told(rows: &str, kind: &str) -> Task {
+    let json = format!(r#"{{"task":"t","type":"{kind}","instruction":"Find drugs such as aspirin."}}"#);
+    crate::task::parse(&json, rows, None).unwrap()
+}
+
+#[test]
+fn entities_and_answers_are_private_however_short_they_are() {
+    let ner = told(
+        "{\"tokens\":[\"takes\",\"metformin\",\"or\",\"aspirin\"],\"tags\":[\"O\",\"B-drug\",\"O\",\"B-drug\"]}\n{\"tokens\":[\"so\",\"what\"],\"tags\":[\"O\",\"O\"]}",
+        "ner",
+    );
+    let guard = Guard::inward(&ner);
+    assert!(guard.check_text("Mention Metformin, often.").is_err());
+    assert!(guard.check_text("Mention a drug, such as aspirin.").is_ok());
+    assert!(guard.check_text("Mention metforminol.").is_ok());
+    let qa = told(
+        "{\"question\":\"where\",\"answer\":\"red sofa\"}\n{\"question\":\"is it\",\"answer\":\"yes\"}",
+        "qa",
+    );
+    let guard = Guard::inward(&qa);
+    assert!(guard.check_text("Say it lies on a RED SOFA.").is_err());
+    assert!(guard.check_text("Ask for yes or no.").is_ok());
+}
+
+#[test]
+fn a_passage_and_a_free_answer_are_content_of_a_seed() {
+    let passage = "the fox went over the hill to see what it could see";
+    let answer = "because nobody had told him of the river";
+    let row = format!("{{\"question\":\"why\",\"context\":\"{passage}\",\"answer\":\"{answer}\"}}\n{{\"question\":\"q\",\"answer\":\"a\"}}");
+    for copied in [passage, answer] {
+        let mut task = told(&row, "qa");
+        task.instruction = format!("Answer as in: {copied}");
+        assert!(
+            matches!(check(&task), Err(BriefError::Refused { rule: Rule::Copy, .. })),
+            "{copied}"
+        );
+    }
+    let brief = Brief::of(&told(&row, "qa"));
+    assert!(brief.text().contains("Kind: qa") && !brief.text().contains("fox"));
+}

@@ -23,13 +23,7 @@ fn a_task_is_read_with_unknown_keys_ignored() {
     assert_eq!(task.name, "mood");
     assert_eq!(task.kind, TaskKind::Classification);
     assert_eq!(task.labels, ["glad", "sad"]);
-    assert_eq!(
-        task.seeds[1],
-        Example {
-            text: "oh no".to_owned(),
-            label: 1
-        }
-    );
+    assert_eq!(task.seeds[1], Example::new("oh no", 1));
     assert_eq!((task.seeds_per_label(), task.test.len()), (vec![1, 1], 1));
     assert_eq!(task.source.as_deref(), Some("own"));
     assert!(task.warnings.is_empty(), "{:?}", task.warnings);
@@ -118,16 +112,118 @@ fn a_field_of_the_task_that_cannot_be_used_is_named() {
 }
 
 #[test]
-fn other_kinds_are_named_as_not_yet_supported() {
-    for kind in ["ner", "qa", "poem"] {
-        let message = parse(&task_with("type", kind.into()), SEEDS, None)
-            .unwrap_err()
-            .to_string();
-        assert!(
-            message.contains(&format!("`{kind}` is not yet supported by this version")),
-            "{message}"
-        );
-    }
+fn other_kinds_are_named_with_those_there_are() {
+    let message = parse(&task_with("type", "poem".into()), SEEDS, None)
+        .unwrap_err()
+        .to_string();
+    assert_eq!(
+        message,
+        "the task kind `poem` is not supported: bring a task of the type `classification`, `ner` or `qa`"
+    );
+}
+
+const NER: &str = r#"{"task":"t","type":"ner","instruction":"i","labels":["person","place"]}"#;
+
+fn tagged(rows: &[(&str, &str)]) -> String {
+    let list = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    rows.iter()
+        .map(|(tokens, tags)| {
+            format!(
+                "{}\n",
+                serde_json::json!({"tokens": list(tokens), "tags": list(tags)})
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn a_task_of_entities_has_its_types_and_a_group_for_texts_without() {
+    let seeds = tagged(&[
+        ("Ann left Rome", "B-person O B-place"),
+        ("so it goes", "O O O"),
+        ("Ann left", "B-person O"),
+    ]);
+    let test = tagged(&[("Bo left", "B-person O"), ("ann left", "O O")]);
+    let task = parse(NER, &seeds, Some(&test)).unwrap();
+    assert_eq!(task.kind, TaskKind::Ner);
+    assert_eq!(task.labels, ["person", "place", "no entity"]);
+    assert_eq!(task.types(), ["person", "place"]);
+    assert_eq!(task.seeds_per_label(), [1, 1, 1]);
+    assert!(task.is_open());
+    assert_eq!(task.test.len(), 1);
+    assert_eq!(
+        task.warnings,
+        ["1 test row is also a seed and is left out of the test"]
+    );
+    let found = parse(
+        r#"{"task":"t","type":"ner","instruction":"i"}"#,
+        &seeds,
+        None,
+    );
+    assert_eq!(found.unwrap().labels, ["person", "place", "no entity"]);
+}
+
+#[test]
+fn what_is_wrong_with_entities_is_named() {
+    let good = ("Ann left", "B-person O");
+    let refusal = |rows: &[(&str, &str)]| parse(NER, &tagged(rows), None).unwrap_err().to_string();
+    assert_eq!(
+        refusal(&[good, ("Ann", "B-animal")]),
+        "seeds.jsonl, line 2: unknown label `animal`; known labels: person, place"
+    );
+    assert!(refusal(&[good, ("Ann left", "B-person")]).contains("has 1 tags for 2 tokens"));
+    assert!(refusal(&[("so", "O"), ("it goes", "O O")]).contains("`no entity`"));
+    let broken = parse(NER, &tagged(&[good, ("Bo Day", "O I-place")]), None).unwrap();
+    assert!(broken.warnings[0].starts_with("seeds.jsonl: 1 tags go on with an entity"));
+    assert_eq!(broken.seeds[1].label, 1);
+    let taken = r#"{"task":"t","type":"ner","instruction":"i","labels":["no entity"]}"#;
+    assert!(parse(taken, &tagged(&[("Ann", "B-no entity")]), None).is_err());
+}
+
+#[test]
+fn one_type_of_entity_is_a_task() {
+    let json = r#"{"task":"t","type":"ner","instruction":"i","labels":["person"]}"#;
+    let task = parse(
+        json,
+        &tagged(&[("Ann", "B-person"), ("Bo", "B-person")]),
+        None,
+    )
+    .unwrap();
+    assert_eq!(task.seeds_per_label(), [2, 0]);
+}
+
+#[test]
+fn questions_with_listed_answers_have_them_as_labels() {
+    let json = r#"{"task":"t","type":"qa","instruction":"i","labels":["no","yes"]}"#;
+    let rows = "{\"question\":\"is it\",\"context\":\"a\",\"answer\":\"yes\"}\n{\"question\":\"is it\",\"context\":\"b\",\"answer\":\"no\"}\n";
+    let task = parse(json, rows, None).unwrap();
+    assert!(!task.is_open());
+    assert_eq!(task.seeds_per_label(), [1, 1]);
+    assert_eq!(task.seeds[0].context.as_deref(), Some("a"));
+    let other = format!("{rows}{{\"question\":\"x\",\"answer\":\"maybe\"}}");
+    let message = parse(json, &other, None).unwrap_err().to_string();
+    assert_eq!(
+        message,
+        "seeds.jsonl, line 3: unknown label `maybe`; known labels: no, yes"
+    );
+    let one = parse(json, &rows.replace("\"no\"", "\"yes\""), None);
+    assert!(matches!(one, Err(TaskError::OneLabel { .. })));
+}
+
+#[test]
+fn questions_with_free_answers_are_grouped_by_the_form_of_these() {
+    let json = r#"{"task":"t","type":"qa","instruction":"i"}"#;
+    let rows = "{\"question\":\"how many\",\"answer\":7}\n{\"question\":\"who\",\"answers\":[\"Ann Bo\",\"Ann\"]}\n{\"question\":\"WHO\",\"answer\":\"Cy\"}\n";
+    let task = parse(json, rows, Some("{\"question\":\"how much\",\"answer\":8}")).unwrap();
+    assert!(task.is_open() && task.labels.len() == 7);
+    assert_eq!(task.label_of(&task.seeds[0]), "a number");
+    assert_eq!(task.label_of(&task.seeds[1]), "a name");
+    assert_eq!(
+        task.warnings,
+        ["the seed \"WHO\" has two answers; the first is kept"]
+    );
+    let more = parse_rows(&task, "nobody\twho was it").unwrap();
+    assert_eq!((more.len(), task.label_of(&more[0])), (1, "one word"));
 }
 
 #[test]
@@ -227,13 +323,7 @@ fn the_same_text_with_two_labels_keeps_the_first_and_is_named() {
 fn test_rows_that_are_seeds_are_left_out_and_counted() {
     let test = seeds(&[("What a  DAY", "sad"), ("oh no", "sad"), ("new", "sad")]);
     let task = parse(TASK, SEEDS, Some(&test)).unwrap();
-    assert_eq!(
-        task.test,
-        [Example {
-            text: "new".to_owned(),
-            label: 1
-        }]
-    );
+    assert_eq!(task.test, [Example::new("new", 1)]);
     assert_eq!(
         task.warnings,
         ["2 test rows are also seeds and are left out of the test"]
@@ -295,4 +385,22 @@ fn messages_stay_on_one_line() {
     let bad = seeds(&[("a", "ma\nd"), ("b", "sad")]);
     let message = parse(TASK, &bad, None).unwrap_err().to_string();
     assert!(!message.contains('\n'), "{message}");
+}
+
+#[test]
+fn every_type_that_is_shown_has_a_group_where_that_can_be() {
+    // `place` is the most frequent type, and never alone.
+    let seeds = tagged(&[
+        ("Ann Rome", "B-person B-place"),
+        ("Bo Oslo Bern", "B-person B-place B-place"),
+        ("Cy", "B-person"),
+    ]);
+    let task = parse(NER, &seeds, None).unwrap();
+    assert_eq!(task.seeds_per_label(), [2, 1, 0]);
+    assert!(
+        !task
+            .warnings
+            .iter()
+            .any(|warning| warning.contains("without a seed"))
+    );
 }
