@@ -7,6 +7,7 @@ mod constructors;
 mod errors;
 mod files;
 mod model;
+mod restore;
 mod teaching;
 
 use std::cell::{Cell, RefCell};
