@@ -61,7 +61,10 @@ impl Folder {
             true => format!("{}\n", json!({"question": question, "answer": answer})),
             false => {
                 let answer = if answer.len() == 1 { "yes" } else { "no" };
-                format!("{}\n", json!({"question": question, "context": "Shops sell things.", "answer": answer}))
+                format!(
+                    "{}\n",
+                    json!({"question": question, "context": "Shops sell things.", "answer": answer})
+                )
             }
         };
         let seeds = [
@@ -84,7 +87,13 @@ impl Folder {
         Command::new(env!("CARGO_BIN_EXE_seedbed"))
             .arg(name)
             .arg(self.0.path())
-            .args(["--device", "cpu", "--model", "tests/fixtures/tiny-llama-1m", "--json"])
+            .args([
+                "--device",
+                "cpu",
+                "--model",
+                "tests/fixtures/tiny-llama-1m",
+                "--json",
+            ])
             .args(arguments)
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .output()
@@ -95,7 +104,16 @@ impl Folder {
     fn run(&self, arguments: &[&str]) -> (Value, Vec<Value>, Vec<Value>) {
         let out = tempfile::tempdir().expect("folder");
         let place = out.path().display().to_string();
-        let short = ["--epochs", "1", "--instances", "3", "--seed", "3", "--out", &place];
+        let short = [
+            "--epochs",
+            "1",
+            "--instances",
+            "3",
+            "--seed",
+            "3",
+            "--out",
+            &place,
+        ];
         let output = self.command("run", &[&short[..], arguments].concat());
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{said}");
@@ -114,31 +132,46 @@ fn lines(path: &Path) -> Vec<Value> {
 /// What every run of a kind must have: figures of each row with all keys, groups, and instances with their answers.
 fn holds(run: &(Value, Vec<Value>, Vec<Value>), kind: &str, row: &str, test: usize) {
     let (report, events, instances) = run;
-    let started = events.iter().find(|event| event["type"] == "run_started").expect("a start");
+    let started = events
+        .iter()
+        .find(|event| event["type"] == "run_started")
+        .expect("a start");
     assert_eq!(started["kind"], kind);
     let groups = started["labels"].as_array().expect("groups").len();
     let rows = report["rows"].as_object().expect("rows");
     assert!(rows.contains_key(row), "{rows:?}");
     for (name, figures) in rows {
-        for key in ["accuracy", "macro_f1", "low", "high", "f1", "f1_low", "f1_high"] {
+        for key in [
+            "accuracy", "macro_f1", "low", "high", "f1", "f1_low", "f1_high",
+        ] {
             let figure = figures[key].as_f64().unwrap_or(-1.0);
             assert!((0.0..=1.0).contains(&figure), "{name} {key}: {figures}");
         }
         assert_eq!(figures["n"], test, "{name}");
         assert_eq!(figures["precision"].is_number(), kind == "ner", "{name}");
     }
-    for event in events.iter().filter(|event| event["type"] == "row_finished") {
+    for event in events
+        .iter()
+        .filter(|event| event["type"] == "row_finished")
+    {
         let confusion = event["confusion"].as_array().expect("a table");
         assert!(confusion.len() == groups && confusion[0].as_array().map(Vec::len) == Some(groups));
     }
-    for instance in instances.iter().filter(|instance| instance["accepted"] == true) {
+    for instance in instances
+        .iter()
+        .filter(|instance| instance["accepted"] == true)
+    {
         let text = instance["text"].as_str().expect("a text");
         assert!(!text.is_empty());
         if kind == "ner" {
             assert!(instance["answer"].is_string(), "{instance}");
             for entity in instance["entities"].as_array().expect("entities") {
                 let place = |key: &str| entity[key].as_u64().expect("a place") as usize;
-                let named: String = text.chars().skip(place("start")).take(place("end") - place("start")).collect();
+                let named: String = text
+                    .chars()
+                    .skip(place("start"))
+                    .take(place("end") - place("start"))
+                    .collect();
                 assert_eq!(entity["text"], named.as_str(), "{instance}");
             }
         }
@@ -148,15 +181,37 @@ fn holds(run: &(Value, Vec<Value>, Vec<Value>), kind: &str, row: &str, test: usi
 #[test]
 fn psi_runs_on_entities_and_its_instances_can_be_seeds() {
     let folder = Folder::ner();
-    let run = folder.run(&["--rows", "untouched,seeds_only,direct,psi", "--voter", "none", "--max-new", "12"]);
+    let run = folder.run(&[
+        "--rows",
+        "untouched,seeds_only,direct,psi",
+        "--voter",
+        "none",
+        "--max-new",
+        "12",
+    ]);
     holds(&run, "ner", "psi", 3);
-    let started = &run.1.iter().find(|event| event["type"] == "run_started").expect("a start");
+    let started = &run
+        .1
+        .iter()
+        .find(|event| event["type"] == "run_started")
+        .expect("a start");
     assert_eq!(started["labels"], json!(["person", "place", "no entity"]));
     let warnings = started["warnings"].as_array().expect("warnings");
-    assert!(warnings[0].as_str().is_some_and(|text| text.starts_with("1 test row is also a seed")));
-    let accepted = run.2.iter().filter(|instance| instance["accepted"] == true).collect::<Vec<_>>();
+    assert!(
+        warnings[0]
+            .as_str()
+            .is_some_and(|text| text.starts_with("1 test row is also a seed"))
+    );
+    let accepted = run
+        .2
+        .iter()
+        .filter(|instance| instance["accepted"] == true)
+        .collect::<Vec<_>>();
     if accepted.len() > 1 {
-        let rows: String = accepted.iter().map(|instance| format!("{instance}\n")).collect();
+        let rows: String = accepted
+            .iter()
+            .map(|instance| format!("{instance}\n"))
+            .collect();
         let json = r#"{"task":"t","type":"ner","instruction":"i","labels":["person","place"]}"#;
         let known = "{\"tokens\":[\"Ann\",\"x\"],\"tags\":[\"B-person\",\"O\"]}\n";
         let task = seedbed::task::parse(json, &(rows + known), None).expect("rows are read");
@@ -166,16 +221,42 @@ fn psi_runs_on_entities_and_its_instances_can_be_seeds() {
 
 #[test]
 fn lance_runs_on_entities() {
-    let run = Folder::ner().run(&["--recipe", "lance", "--rounds", "1", "--max-new", "12", "--draws", "2"]);
+    let run = Folder::ner().run(&[
+        "--recipe",
+        "lance",
+        "--rounds",
+        "1",
+        "--max-new",
+        "12",
+        "--draws",
+        "2",
+    ]);
     holds(&run, "ner", "lance", 3);
-    assert!(run.1.iter().any(|event| event["type"] == "review" && event["answer"] == "none"));
+    assert!(
+        run.1
+            .iter()
+            .any(|event| event["type"] == "review" && event["answer"] == "none")
+    );
 }
 
 #[test]
 fn evokd_runs_on_entities() {
-    let run = Folder::ner().run(&["--recipe", "evokd", "--rounds", "1", "--rows", "evokd", "--max-new", "12"]);
+    let run = Folder::ner().run(&[
+        "--recipe",
+        "evokd",
+        "--rounds",
+        "1",
+        "--rows",
+        "evokd",
+        "--max-new",
+        "12",
+    ]);
     holds(&run, "ner", "evokd", 3);
-    let card = run.1.iter().find(|event| event["type"] == "weakness").expect("a card");
+    let card = run
+        .1
+        .iter()
+        .find(|event| event["type"] == "weakness")
+        .expect("a card");
     assert_eq!(card["card"]["labels"].as_array().map(Vec::len), Some(3));
     assert!(card["card"]["all"]["judged"].as_u64() > Some(0));
 }
@@ -186,7 +267,12 @@ fn psi_runs_on_questions_with_free_answers() {
     holds(&run, "qa", "psi", 2);
     // All seeds' answers are numbers, so all answers are.
     for instance in run.2.iter().filter(|instance| instance["accepted"] == true) {
-        assert!(instance["answer"].as_str().is_some_and(|answer| answer.parse::<f64>().is_ok()), "{instance}");
+        assert!(
+            instance["answer"]
+                .as_str()
+                .is_some_and(|answer| answer.parse::<f64>().is_ok()),
+            "{instance}"
+        );
         assert_eq!(instance["label"], "a number");
     }
 }
@@ -196,14 +282,27 @@ fn lance_and_evokd_run_on_questions_with_free_answers() {
     let folder = Folder::qa(&Value::Null);
     let run = folder.run(&["--recipe", "lance", "--rounds", "1", "--draws", "2"]);
     holds(&run, "qa", "lance", 2);
-    let run = folder.run(&["--recipe", "evokd", "--rounds", "1", "--rows", "static,evokd", "--voter", "writer"]);
+    let run = folder.run(&[
+        "--recipe",
+        "evokd",
+        "--rounds",
+        "1",
+        "--rows",
+        "static,evokd",
+        "--voter",
+        "writer",
+    ]);
     holds(&run, "qa", "evokd", 2);
 }
 
 #[test]
 fn every_recipe_runs_on_questions_with_listed_answers_about_passages() {
     let folder = Folder::qa(&json!(["no", "yes"]));
-    for (recipe, rows) in [("psi", "seeds_only,psi"), ("lance", "lance"), ("evokd", "evokd")] {
+    for (recipe, rows) in [
+        ("psi", "seeds_only,psi"),
+        ("lance", "lance"),
+        ("evokd", "evokd"),
+    ] {
         let run = folder.run(&["--recipe", recipe, "--rounds", "1", "--rows", rows]);
         holds(&run, "qa", recipe, 2);
         for instance in &run.2 {
@@ -214,12 +313,18 @@ fn every_recipe_runs_on_questions_with_listed_answers_about_passages() {
 
 #[test]
 fn a_model_is_measured_on_entities_and_questions() {
-    for (folder, key) in [(Folder::ner(), "precision"), (Folder::qa(&Value::Null), "f1")] {
+    for (folder, key) in [
+        (Folder::ner(), "precision"),
+        (Folder::qa(&Value::Null), "f1"),
+    ] {
         let output = folder.command("eval", &[]);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{said}");
         let figures: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-        assert!(figures[key].is_number() && figures["accuracy"].is_number(), "{figures}");
+        assert!(
+            figures[key].is_number() && figures["accuracy"].is_number(),
+            "{figures}"
+        );
     }
 }
 
@@ -234,9 +339,15 @@ fn bad_rows_are_named_in_one_line() {
     };
     let ner = || json!({"task": "t", "type": "ner", "instruction": "i", "labels": ["x"]});
     let line = refusal(ner(), "{\"text\":\"ab\",\"entities\":[[0,9,\"x\"]]}");
-    assert!(line.contains("seeds.jsonl, line 1") && line.contains("0 to 9"), "{line}");
+    assert!(
+        line.contains("seeds.jsonl, line 1") && line.contains("0 to 9"),
+        "{line}"
+    );
     let line = refusal(ner(), "{\"tokens\":[\"a\"],\"tags\":[\"B-y\"]}");
-    assert!(line.contains("unknown label `y`; known labels: x"), "{line}");
+    assert!(
+        line.contains("unknown label `y`; known labels: x"),
+        "{line}"
+    );
     let qa = json!({"task": "t", "type": "qa", "instruction": "i"});
     let line = refusal(qa, "{\"question\":\"q\",\"answer\":\"\"}");
     assert!(line.contains("the field `answer` is missing"), "{line}");

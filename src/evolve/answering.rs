@@ -110,7 +110,8 @@ fn run(text: &str, tokens: &[(usize, usize)], most: usize) -> Shape {
 fn is_plain_number(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let (whole, rest) = digits.split_once('.').unwrap_or((digits, "0"));
-    let sound = |part: &str| (1..=9).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    let sound =
+        |part: &str| (1..=9).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
     sound(whole) && sound(rest) && (whole == "0" || !whole.starts_with('0'))
 }
 
@@ -145,7 +146,8 @@ impl Bench<'_> {
             }
             let held = match &shapes {
                 Some(shapes) => {
-                    let held = self.shaped(monitor, adapter, &prompts, limit, sampling, shapes, seed);
+                    let held =
+                        self.shaped(monitor, adapter, &prompts, limit, sampling, shapes, seed);
                     match held.await {
                         // A text of too many words to copy from, or of letters that no token spells.
                         Err(Error::Generate(_)) => None,
@@ -161,7 +163,11 @@ impl Bench<'_> {
                         .await?
                 }
             };
-            answers.extend(rows.iter().zip(texts).map(|(row, text)| task.heard(row, &text.text)));
+            answers.extend(
+                rows.iter()
+                    .zip(texts)
+                    .map(|(row, text)| task.heard(row, &text.text)),
+            );
         }
         Ok(answers)
     }
@@ -280,10 +286,22 @@ mod tests {
             ..Answering::default()
         };
         let shape = answering.entities(&task, "Bo Day met Cy .");
-        for said in ["none", "person: Bo Day", "place: met; person: Cy", "person: Day met"] {
+        for said in [
+            "none",
+            "person: Bo Day",
+            "place: met; person: Cy",
+            "person: Day met",
+        ] {
             assert!(shape.fits(said), "{said}");
         }
-        for said in ["", "person: Bo Day met", "person: Da", "animal: Bo", "none; person: Bo", "person: Ed"] {
+        for said in [
+            "",
+            "person: Bo Day met",
+            "person: Da",
+            "animal: Bo",
+            "none; person: Bo",
+            "person: Ed",
+        ] {
             assert!(!shape.fits(said), "{said}");
         }
         // Whatever fits is heard.
@@ -306,7 +324,10 @@ mod tests {
             numbers: true,
             ..Answering::default()
         };
-        assert_eq!(answering.shape(&task, &task.seeds[0]), Some(Shape::JsonNumber));
+        assert_eq!(
+            answering.shape(&task, &task.seeds[0]),
+            Some(Shape::JsonNumber)
+        );
         let choice = Example::new("which Choices: a b; c", 0);
         let shape = answering.shape(&task, &choice).unwrap();
         assert!(shape.fits("a b") && shape.fits("c") && !shape.fits("b"));
@@ -316,8 +337,26 @@ mod tests {
 
     #[test]
     fn plain_numbers_are_those_of_the_shape() {
-        for text in ["0", "-3", "12.50", "123456789", "01", "1,000", "1/2", "", "-", ".5", "5.", "1234567890", "1e5"] {
-            assert_eq!(is_plain_number(text), Shape::JsonNumber.fits(text), "{text}");
+        for text in [
+            "0",
+            "-3",
+            "12.50",
+            "123456789",
+            "01",
+            "1,000",
+            "1/2",
+            "",
+            "-",
+            ".5",
+            "5.",
+            "1234567890",
+            "1e5",
+        ] {
+            assert_eq!(
+                is_plain_number(text),
+                Shape::JsonNumber.fits(text),
+                "{text}"
+            );
         }
     }
 }

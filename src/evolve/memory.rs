@@ -1,7 +1,7 @@
 //! What a run will ask of the device.
 
-use super::stages::Bench;
 use super::Recipe;
+use super::stages::Bench;
 use crate::Error;
 use crate::generate::Batch;
 use crate::kernels::Limits;

@@ -66,7 +66,9 @@ pub fn write(
     let name = task.labels.get(label).map_or("", String::as_str);
     let (order, group) = match task.kind {
         TaskKind::Classification => ("\nWrite one text with the label ", name),
-        TaskKind::Ner if label < task.types().len() => ("\nWrite one text with the entity type ", name),
+        TaskKind::Ner if label < task.types().len() => {
+            ("\nWrite one text with the entity type ", name)
+        }
         TaskKind::Ner => ("\nWrite one text with ", name),
         TaskKind::Qa => ("\nWrite one question with the answer ", name),
     };

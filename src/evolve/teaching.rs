@@ -4,11 +4,9 @@ use super::journal::{Kept, halves};
 use super::run::Run;
 use super::{Event, Instance, Monitor, RowName, Settings, Stage, Teacher, TeacherReport};
 use crate::Error;
-use crate::principle::{PrincipleSet, api, recorded};
 use crate::curate::Judged;
-use crate::privacy::{
-    self, Brief, Card, Destination, Epsilon, Guard, Ledger, OsEntropy, Sketch,
-};
+use crate::principle::{PrincipleSet, api, recorded};
+use crate::privacy::{self, Brief, Card, Destination, Epsilon, Guard, Ledger, OsEntropy, Sketch};
 use crate::task::Task;
 
 /// The brief of a task, with fresh noise; it tells nothing of the seeds where ε is zero.

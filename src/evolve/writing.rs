@@ -71,8 +71,12 @@ impl Bench<'_> {
             let mut prompts = Vec::new();
             let mut asked: Vec<(Example, Vec<String>)> = Vec::new();
             for _ in 0..settings.writers {
-                let pending =
-                    |label: usize| asked.iter().filter(|(other, _)| other.label == label).count();
+                let pending = |label: usize| {
+                    asked
+                        .iter()
+                        .filter(|(other, _)| other.label == label)
+                        .count()
+                };
                 let Some(label) = furthest_behind(order.wanted, &accepted, pending) else {
                     break;
                 };
@@ -122,8 +126,16 @@ impl Bench<'_> {
                         check(filter, text, label, order.unfiltered).is_ok()
                     })
                     .collect();
-                self.answer(monitor, writer, &order, &sound, seed, &mut written, &mut shares)
-                    .await?;
+                self.answer(
+                    monitor,
+                    writer,
+                    &order,
+                    &sound,
+                    seed,
+                    &mut written,
+                    &mut shares,
+                )
+                .await?;
             }
             for (place, ((wish, ids), text)) in asked.into_iter().zip(texts).enumerate() {
                 let scores = scores.get(place).map_or(&[][..], Vec::as_slice);
@@ -135,7 +147,13 @@ impl Bench<'_> {
                             true if order.unfiltered => Ok(wish),
                             true => {
                                 let written = &written[place];
-                                self.settle_open(order.labelling, written, shares[place], wish, open)
+                                self.settle_open(
+                                    order.labelling,
+                                    written,
+                                    shares[place],
+                                    wish,
+                                    open,
+                                )
                             }
                             false => self.settle(order.labelling, poll, scores, wish, open),
                         }
@@ -186,7 +204,9 @@ impl Bench<'_> {
         // Where there are no passages, nothing is drawn.
         match passages.is_empty() {
             true => None,
-            false => seeds[passages[rng.usize(0..passages.len())]].context.clone(),
+            false => seeds[passages[rng.usize(0..passages.len())]]
+                .context
+                .clone(),
         }
     }
 
@@ -242,7 +262,9 @@ impl Bench<'_> {
         open: impl Fn(usize) -> bool,
     ) -> Result<usize, Refusal> {
         if !self.is_answer(answered) {
-            return Err(Refusal::Answer("is empty, or does not stand in the passage"));
+            return Err(Refusal::Answer(
+                "is empty, or does not stand in the passage",
+            ));
         }
         let group = match self.task.stands_for(answered, asked) {
             true => asked,

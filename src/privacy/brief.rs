@@ -78,7 +78,13 @@ impl Brief {
         for index in 0..count {
             // Spread over the file, which is often sorted by label.
             let seed = &seeds[index * seeds.len() / count];
-            let line = ["\n", &task.said(seed), ": ", &seed.text.replace(['\n', '\r'], " ")].concat();
+            let line = [
+                "\n",
+                &task.said(seed),
+                ": ",
+                &seed.text.replace(['\n', '\r'], " "),
+            ]
+            .concat();
             self.text.push_str(&line);
         }
         self.shared = count;
@@ -148,7 +154,9 @@ fn write(
         TaskKind::Classification => ("classification", "one label, as it is written above"),
         TaskKind::Ner => ("ner", "the entities, each with its type"),
         // The forms of free answers are the same for all tasks, and nobody's words.
-        TaskKind::Qa if task.is_open() => ("qa", "a short text; the labels are the forms it may have"),
+        TaskKind::Qa if task.is_open() => {
+            ("qa", "a short text; the labels are the forms it may have")
+        }
         TaskKind::Qa => ("qa", "one label, as it is written above"),
     };
     let mut text = String::from("Task: ");

@@ -99,7 +99,12 @@ pub(super) fn families(kind: TaskKind) -> impl Iterator<Item = &'static [Family]
 const ENTITIES: Family = Family {
     name: "Entities",
     bins: &["none", "one", "two", "three or more"],
-    bin: |t| Some(t.example.map_or(0, |example| ner::entities(example).len().min(3))),
+    bin: |t| {
+        Some(
+            t.example
+                .map_or(0, |example| ner::entities(example).len().min(3)),
+        )
+    },
 };
 
 /// The length of a text's longest entity.
@@ -126,7 +131,12 @@ const NUMBERS: Family = Family {
 /// How long the passage of a question is.
 const PASSAGE: Family = Family {
     name: "Passage",
-    bins: &["no passage", "up to 50 words", "51 to 150 words", "over 150 words"],
+    bins: &[
+        "no passage",
+        "up to 50 words",
+        "51 to 150 words",
+        "over 150 words",
+    ],
     bin: |t| {
         let passage = t.example.and_then(|example| example.context.as_ref());
         Some(passage.map_or(0, |passage| {
@@ -422,21 +432,39 @@ mod tests {
 
     #[test]
     fn a_text_falls_into_one_bin_however_many_entities_it_has() {
-        let entity = |start, end| crate::task::Entity { start, end, label: 0 };
+        let entity = |start, end| crate::task::Entity {
+            start,
+            end,
+            label: 0,
+        };
         let example = Example {
-            answer: crate::task::Answer::Entities(vec![entity(0, 3), entity(4, 11), entity(12, 14), entity(15, 17)]),
+            answer: crate::task::Answer::Entities(vec![
+                entity(0, 3),
+                entity(4, 11),
+                entity(12, 14),
+                entity(15, 17),
+            ]),
             ..Example::new("Ann Bo Cy d e Ef Gh", 0)
         };
         let text = Text::of(&example);
-        assert_eq!(ENTITIES.bins[(ENTITIES.bin)(&text).unwrap_or(9)], "three or more");
-        assert_eq!(ENTITY_LENGTH.bins[(ENTITY_LENGTH.bin)(&text).unwrap_or(9)], "three words or more");
+        assert_eq!(
+            ENTITIES.bins[(ENTITIES.bin)(&text).unwrap_or(9)],
+            "three or more"
+        );
+        assert_eq!(
+            ENTITY_LENGTH.bins[(ENTITY_LENGTH.bin)(&text).unwrap_or(9)],
+            "three words or more"
+        );
         let question = Example {
             context: Some("w ".repeat(51)),
             ..Example::new("what is 2 and 3,5?", 0)
         };
         let text = Text::of(&question);
         assert_eq!(NUMBERS.bins[(NUMBERS.bin)(&text).unwrap_or(9)], "two");
-        assert_eq!(PASSAGE.bins[(PASSAGE.bin)(&text).unwrap_or(9)], "51 to 150 words");
+        assert_eq!(
+            PASSAGE.bins[(PASSAGE.bin)(&text).unwrap_or(9)],
+            "51 to 150 words"
+        );
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use super::brief::fits;
 use super::personal::{self, PersonalKind};
 use super::{Brief, BriefError, Destination, Ledger, Place, Rule, estimate_tokens};
-use crate::task::{Answer, Example, Task, ner};
 use crate::task::words::{is_invisible, surface_words};
+use crate::task::{Answer, Example, Task, ner};
 
 /// A copy is so many words in a row …
 const WORDS: usize = 5;

@@ -63,7 +63,12 @@ impl Sketch {
     ) -> Result<Self, BriefError> {
         let for_number = epsilon.split(10);
         let seeds = noisy(task.seeds.len() as u64, for_number, entropy)?;
-        let plan = Plan::new(task.kind, seeds, epsilon.minus(for_number), task.labels.len());
+        let plan = Plan::new(
+            task.kind,
+            seeds,
+            epsilon.minus(for_number),
+            task.labels.len(),
+        );
         let texts: Vec<Text<'_>> = task.seeds.iter().map(Text::of).collect();
         let mut families = Vec::new();
         for family in &plan.families {
@@ -114,7 +119,9 @@ impl Sketch {
 /// into hangs on how rare these are in all seeds, so that one seed could move others; here it is the type of the first.
 fn label(task: &Task, seed: &Example) -> usize {
     match task.kind {
-        TaskKind::Ner => (ner::entities(seed).first()).map_or(task.types().len(), |first| first.label),
+        TaskKind::Ner => {
+            (ner::entities(seed).first()).map_or(task.types().len(), |first| first.label)
+        }
         _ => seed.label,
     }
 }
@@ -428,7 +435,12 @@ pub(super) mod tests {
         let json = r#"{"task":"t","type":"ner","instruction":"i","labels":["where","who"]}"#;
         let read = |rows: &str| crate::task::parse(json, rows, None).unwrap();
         let (few, many) = (read(&rows.concat()), read(&(rows.concat() + more)));
-        let groups = |task: &Task| task.seeds[..3].iter().map(|seed| seed.label).collect::<Vec<_>>();
+        let groups = |task: &Task| {
+            task.seeds[..3]
+                .iter()
+                .map(|seed| seed.label)
+                .collect::<Vec<_>>()
+        };
         assert_ne!(groups(&few), groups(&many));
         for (one, other) in few.seeds.iter().zip(&many.seeds) {
             assert_eq!(label(&few, one), label(&many, other));

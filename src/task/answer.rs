@@ -144,7 +144,12 @@ impl Task {
         let Answer::Entities(entities) = &example.answer else {
             return None;
         };
-        let count = |end: usize| example.text.get(..end).map_or(0, |text| text.chars().count());
+        let count = |end: usize| {
+            example
+                .text
+                .get(..end)
+                .map_or(0, |text| text.chars().count())
+        };
         let spans = entities.iter().map(|entity| Span {
             start: count(entity.start),
             end: count(entity.end),

@@ -486,7 +486,10 @@ fn known(
                 (0, Answer::Entities(entities))
             }
             TaskKind::Qa if closed => (find(row.line, &row.answers[0])?, Answer::Label),
-            TaskKind::Qa => (qa::form(&row.answers[0], &row.text), Answer::Text(row.answers)),
+            TaskKind::Qa => (
+                qa::form(&row.answers[0], &row.text),
+                Answer::Text(row.answers),
+            ),
         };
         Ok(Example {
             text: row.text,
@@ -544,7 +547,10 @@ fn without_doubles(
             many => format!(" (and {} more)", many - 1),
         };
         let what = match example.answer {
-            Answer::Label => format!("labels, `{}` and `{}`", labels[label], labels[example.label]),
+            Answer::Label => format!(
+                "labels, `{}` and `{}`",
+                labels[label], labels[example.label]
+            ),
             _ => "answers".to_owned(),
         };
         warnings.push(format!(

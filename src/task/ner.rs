@@ -78,7 +78,13 @@ fn object(
         let texts = |list: &[Value], field| -> Result<Vec<String>, TaskError> {
             let text = |value: &Value| value.as_str().map(str::to_owned);
             let texts: Option<Vec<String>> = list.iter().map(text).collect();
-            texts.ok_or_else(|| bad(&place, field, "holds what is no text; write names, in double quotes"))
+            texts.ok_or_else(|| {
+                bad(
+                    &place,
+                    field,
+                    "holds what is no text; write names, in double quotes",
+                )
+            })
         };
         let tokens = texts(list(["tokens", "words"])?, "tokens")?;
         let tags = texts(list(["tags", "ner_tags"])?, "tags")?;
@@ -86,7 +92,13 @@ fn object(
     }
     let whole = match fields.get("text") {
         Some(Value::String(text)) => text.as_str(),
-        Some(_) => return Err(bad(&place, "text", "is not a text; put it in double quotes")),
+        Some(_) => {
+            return Err(bad(
+                &place,
+                "text",
+                "is not a text; put it in double quotes",
+            ));
+        }
         None => {
             return Err(TaskError::MissingField {
                 place,
@@ -203,7 +215,11 @@ fn tagged(
     for (token, tag) in tokens.iter().zip(tags) {
         let token = token.trim();
         if token.is_empty() {
-            return Err(bad(place, "tokens", "holds an empty token; remove it and its tag"));
+            return Err(bad(
+                place,
+                "tokens",
+                "holds an empty token; remove it and its tag",
+            ));
         }
         if !text.is_empty() {
             text.push(' ');
@@ -222,10 +238,7 @@ fn tagged(
             "I" | "E" | "L" | "M" => true,
             "B" | "S" | "U" => false,
             _ => {
-                let problem = format!(
-                    "holds `{}`; a tag is O, B-type or I-type",
-                    shorten(tag, 40)
-                );
+                let problem = format!("holds `{}`; a tag is O, B-type or I-type", shorten(tag, 40));
                 return Err(bad(place, "tags", &problem));
             }
         };
@@ -288,7 +301,12 @@ pub(super) fn said(text: &str, entities: &[Entity], labels: &[String]) -> String
     let mut said = String::new();
     for entity in entities {
         let label = labels.get(entity.label).map_or("", String::as_str);
-        for part in [if said.is_empty() { "" } else { "; " }, label, ": ", entity.of(text)] {
+        for part in [
+            if said.is_empty() { "" } else { "; " },
+            label,
+            ": ",
+            entity.of(text),
+        ] {
             said.push_str(part);
         }
     }
@@ -364,7 +382,11 @@ pub(crate) fn tokens(text: &str, marks: bool) -> Vec<(usize, usize)> {
             continue;
         }
         let at = start + (inner.as_ptr() as usize - part.as_ptr() as usize);
-        for (from, to) in [(start, at), (at, at + inner.len()), (at + inner.len(), start + part.len())] {
+        for (from, to) in [
+            (start, at),
+            (at, at + inner.len()),
+            (at + inner.len(), start + part.len()),
+        ] {
             if from < to {
                 tokens.push((from, to));
             }
@@ -383,12 +405,20 @@ mod tests {
         let mut repairs = Repairs::default();
         let row = tagged(&Place::file("s"), &list(tokens), &list(tags), &mut repairs).unwrap();
         let named = row.spans.iter();
-        let named = named.map(|span| (span.label.clone(), row.text[span.start..span.end].to_owned()));
+        let named = named.map(|span| {
+            (
+                span.label.clone(),
+                row.text[span.start..span.end].to_owned(),
+            )
+        });
         (named.collect(), repairs.tags)
     }
 
     fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-        pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()
+        pairs
+            .iter()
+            .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
+            .collect()
     }
 
     #[test]
@@ -406,21 +436,39 @@ mod tests {
 
     #[test]
     fn tags_that_do_not_nest_begin_entities_and_are_counted() {
-        assert_eq!(spans("a b c", "B-x I-y O"), (pairs(&[("x", "a"), ("y", "b")]), 1));
+        assert_eq!(
+            spans("a b c", "B-x I-y O"),
+            (pairs(&[("x", "a"), ("y", "b")]), 1)
+        );
         assert_eq!(spans("a b c", "O I-x I-x"), (pairs(&[("x", "b c")]), 1));
-        assert_eq!(spans("a b", "B-x B-x"), (pairs(&[("x", "a"), ("x", "b")]), 0));
+        assert_eq!(
+            spans("a b", "B-x B-x"),
+            (pairs(&[("x", "a"), ("x", "b")]), 0)
+        );
         // What ends does not go on.
-        assert_eq!(spans("a b", "S-x I-x"), (pairs(&[("x", "a"), ("x", "b")]), 1));
+        assert_eq!(
+            spans("a b", "S-x I-x"),
+            (pairs(&[("x", "a"), ("x", "b")]), 1)
+        );
     }
 
     #[test]
     fn what_is_no_tag_is_named() {
         let tag = |tag: &str| {
-            let error = tagged(&Place::line("s", 4), &["a".into()], &[tag.to_owned()], &mut Repairs::default());
+            let error = tagged(
+                &Place::line("s", 4),
+                &["a".into()],
+                &[tag.to_owned()],
+                &mut Repairs::default(),
+            );
             error.unwrap_err().to_string()
         };
         for bad in ["X-y", "person", "B-", "3"] {
-            assert!(tag(bad).starts_with("s, line 4: the field `tags` holds"), "{}", tag(bad));
+            assert!(
+                tag(bad).starts_with("s, line 4: the field `tags` holds"),
+                "{}",
+                tag(bad)
+            );
         }
     }
 
@@ -443,9 +491,19 @@ mod tests {
         assert_eq!(read[0].spans.len(), 1);
         assert_eq!((read[0].spans[0].start, read[0].spans[0].end), (0, 8));
         assert!(warnings[0].contains("1 entities overlap"), "{warnings:?}");
-        for outside in ["[[1,99,\"city\"]]", "[[4,4,\"city\"]]", "[[9,10,\"city\"]]", "[[5,2,\"city\"]]"] {
-            let error = super::read("s", &row(outside), &mut Vec::new()).unwrap_err().to_string();
-            assert!(error.contains("which is no part of the text of 10 characters"), "{error}");
+        for outside in [
+            "[[1,99,\"city\"]]",
+            "[[4,4,\"city\"]]",
+            "[[9,10,\"city\"]]",
+            "[[5,2,\"city\"]]",
+        ] {
+            let error = super::read("s", &row(outside), &mut Vec::new())
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.contains("which is no part of the text of 10 characters"),
+                "{error}"
+            );
         }
         let error = super::read("s", &row("[{\"start\":1}]"), &mut Vec::new()).unwrap_err();
         assert!(error.to_string().contains("without start, end and label"));
@@ -457,7 +515,10 @@ mod tests {
         let text = "Ann and Anna met Ann; B";
         let found = |said: &str| -> Vec<(usize, &str)> {
             let found = heard(text, said, &types);
-            found.iter().map(|entity| (entity.start, entity.of(text))).collect()
+            found
+                .iter()
+                .map(|entity| (entity.start, entity.of(text)))
+                .collect()
         };
         assert_eq!(found("person: Ann; person: Ann"), [(0, "Ann"), (17, "Ann")]);
         assert_eq!(found("person: Ann; person: Ann; person: Ann").len(), 2);
@@ -473,7 +534,11 @@ mod tests {
         let pieces = ["a", "é", ";", ": ", "x", " ", "x: ", "🙂", "-", "x:"];
         let types = ["x".to_owned(), "é".to_owned()];
         for _ in 0..2000 {
-            let mut text = || -> String { (0..rng.usize(0..9)).map(|_| pieces[rng.usize(0..pieces.len())]).collect() };
+            let mut text = || -> String {
+                (0..rng.usize(0..9))
+                    .map(|_| pieces[rng.usize(0..pieces.len())])
+                    .collect()
+            };
             let (text, said) = (text(), text());
             for entity in heard(&text, &said, &types) {
                 assert!(!entity.of(&text).is_empty());
@@ -489,9 +554,15 @@ mod tests {
     #[test]
     fn tokens_stand_between_spaces_and_apart_from_marks() {
         let parts = |text: &'static str, marks| -> Vec<&str> {
-            tokens(text, marks).into_iter().map(|(from, to)| &text[from..to]).collect()
+            tokens(text, marks)
+                .into_iter()
+                .map(|(from, to)| &text[from..to])
+                .collect()
         };
         assert_eq!(parts("Ann's (big) cat.", false), ["Ann's", "(big)", "cat."]);
-        assert_eq!(parts("Ann's (big) cat.", true), ["Ann's", "(", "big", ")", "cat", "."]);
+        assert_eq!(
+            parts("Ann's (big) cat.", true),
+            ["Ann's", "(", "big", ")", "cat", "."]
+        );
     }
 }

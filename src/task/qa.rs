@@ -13,7 +13,14 @@ const CHOICES: &str = " Choices: ";
 /// The names that files have for the parts of a row.
 const QUESTION: [&str; 4] = ["question", "text", "input", "prompt"];
 const CONTEXT: [&str; 2] = ["context", "passage"];
-const ANSWER: [&str; 6] = ["answer", "answers", "output", "target", "label", "completion"];
+const ANSWER: [&str; 6] = [
+    "answer",
+    "answers",
+    "output",
+    "target",
+    "label",
+    "completion",
+];
 
 /// The forms of answers. They are the same for all tasks, so which there are tells nothing of the seeds.
 pub(super) const FORMS: [&str; 7] = [
@@ -48,8 +55,12 @@ pub(super) fn form(answer: &str, question: &str) -> usize {
 
 /// The answers to choose from that stand behind a question; none where it has none.
 pub(crate) fn choices(question: &str) -> impl Iterator<Item = &str> {
-    let list = question.rfind(CHOICES).map_or("", |at| &question[at + CHOICES.len()..]);
-    list.split("; ").map(str::trim).filter(|choice| !choice.is_empty())
+    let list = question
+        .rfind(CHOICES)
+        .map_or("", |at| &question[at + CHOICES.len()..]);
+    list.split("; ")
+        .map(str::trim)
+        .filter(|choice| !choice.is_empty())
 }
 
 /// A text without what the metric of SQuAD leaves out: case, punctuation, articles, double spaces (arXiv 1606.05250).
@@ -60,7 +71,9 @@ pub(super) fn normalised(text: &str) -> String {
         .flat_map(char::to_lowercase)
         .collect();
     let words = bare.split_whitespace();
-    let words: Vec<&str> = words.filter(|word| !matches!(*word, "a" | "an" | "the")).collect();
+    let words: Vec<&str> = words
+        .filter(|word| !matches!(*word, "a" | "an" | "the"))
+        .collect();
     words.join(" ")
 }
 
@@ -70,11 +83,15 @@ pub(super) fn number(text: &str) -> Option<f64> {
     let text = text.trim_start_matches(['$', '€', '£', '+']).trim();
     let plain = |text: &str| -> Option<f64> {
         // `inf`, `nan` and `1e5` are numbers to the parser.
-        let sound = text.chars().all(|c| c.is_ascii_digit() || "-.,".contains(c));
+        let sound = text
+            .chars()
+            .all(|c| c.is_ascii_digit() || "-.,".contains(c));
         sound.then(|| text.replace(',', "").parse().ok()).flatten()
     };
     match text.split_once('/') {
-        Some((above, below)) => Some(plain(above.trim())? / plain(below.trim()).filter(|below| *below != 0.0)?),
+        Some((above, below)) => {
+            Some(plain(above.trim())? / plain(below.trim()).filter(|below| *below != 0.0)?)
+        }
         None => plain(text),
     }
 }
@@ -140,13 +157,21 @@ pub(super) fn read(file: &str, text: &str) -> Result<Vec<Row>, TaskError> {
             object(&Place::line(file, line), fields)
         });
     }
-    let header = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let header = text
+        .lines()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or_default();
     if header.contains('\t') {
-        let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+        let lines = text
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| !line.trim().is_empty());
         let row = |(index, line): (usize, &str)| {
             let place = Place::line(file, index + 1);
             match line.split_once('\t') {
-                Some((answer, question)) => checked(&place, question, None, vec![answer.to_owned()]),
+                Some((answer, question)) => {
+                    checked(&place, question, None, vec![answer.to_owned()])
+                }
                 None => Err(TaskError::UnknownFormat { place }),
             }
         };
@@ -173,14 +198,21 @@ pub(super) fn read(file: &str, text: &str) -> Result<Vec<Row>, TaskError> {
         let field = |column: usize| fields.get(column).map_or("", String::as_str);
         let place = Place::line(file, *line);
         let context = context.map(field).map(str::to_owned);
-        checked(&place, field(question), context, vec![field(answer).to_owned()])
+        checked(
+            &place,
+            field(question),
+            context,
+            vec![field(answer).to_owned()],
+        )
     });
     rows.collect()
 }
 
 fn object(place: &Place, fields: &Map<String, Value>) -> Result<Row, TaskError> {
     let first = |names: &[&'static str]| {
-        let found = names.iter().find_map(|name| Some((*name, fields.get(*name)?)));
+        let found = names
+            .iter()
+            .find_map(|name| Some((*name, fields.get(*name)?)));
         found.filter(|(_, value)| !value.is_null())
     };
     let text = |names: &[&'static str]| match first(names) {
@@ -191,7 +223,13 @@ fn object(place: &Place, fields: &Map<String, Value>) -> Result<Row, TaskError> 
     let mut question = text(&QUESTION)?.ok_or_else(|| missing(place, QUESTION[0]))?;
     if let Some(choices) = fields.get("choices").and_then(Value::as_array) {
         let choices: Option<Vec<&str>> = choices.iter().map(Value::as_str).collect();
-        let choices = choices.ok_or_else(|| bad(place, "choices", "holds what is no text; put each in double quotes"))?;
+        let choices = choices.ok_or_else(|| {
+            bad(
+                place,
+                "choices",
+                "holds what is no text; put each in double quotes",
+            )
+        })?;
         if !choices.is_empty() && !question.contains(CHOICES) {
             question = [question.trim(), CHOICES, &choices.join("; ")].concat();
         }
@@ -209,7 +247,13 @@ fn object(place: &Place, fields: &Map<String, Value>) -> Result<Row, TaskError> 
                 Value::String(answer) => answer.trim().to_owned(),
                 Value::Number(answer) => answer.to_string(),
                 Value::Bool(answer) => answer.to_string(),
-                _ => return Err(bad(place, field, "is no text, number or list of texts; write an answer")),
+                _ => {
+                    return Err(bad(
+                        place,
+                        field,
+                        "is no text, number or list of texts; write an answer",
+                    ));
+                }
             };
             if !answers.contains(&answer) {
                 answers.push(answer);
@@ -236,7 +280,15 @@ fn checked(
     let context = context.map(|context| context.trim().to_owned());
     let long = answers.iter().chain(&context).map(String::as_str);
     for text in long {
-        rows::row(place, if text.len() > MAX_TEXT_CHARS { text } else { "." }, "")?;
+        rows::row(
+            place,
+            if text.len() > MAX_TEXT_CHARS {
+                text
+            } else {
+                "."
+            },
+            "",
+        )?;
     }
     let row = rows::row(place, question, "")?;
     Ok(Row {
@@ -291,7 +343,13 @@ mod tests {
         ] {
             assert!(right(&accepted(&[wanted]), said), "{wanted} {said}");
         }
-        for (wanted, said) in [("7", "70"), ("7", "seven"), ("7", "7 of 9"), ("3", "-3"), ("1", "")] {
+        for (wanted, said) in [
+            ("7", "70"),
+            ("7", "seven"),
+            ("7", "7 of 9"),
+            ("3", "-3"),
+            ("1", ""),
+        ] {
             assert!(!right(&accepted(&[wanted]), said), "{wanted} {said}");
         }
         assert_eq!(number("inf"), None);
@@ -333,27 +391,51 @@ mod tests {
         assert_eq!(rows[2].text, "q Choices: x; y");
         assert_eq!(choices(&rows[2].text).collect::<Vec<_>>(), ["x", "y"]);
         let csv = read("s", "Question,Context,Answer\n\"q, r\",c,a\nq2,,b\n").unwrap();
-        assert_eq!((csv[0].text.as_str(), csv[0].context.as_deref()), ("q, r", Some("c")));
-        assert_eq!((csv[1].context.as_deref(), csv[1].answers[0].as_str()), (None, "b"));
+        assert_eq!(
+            (csv[0].text.as_str(), csv[0].context.as_deref()),
+            ("q, r", Some("c"))
+        );
+        assert_eq!(
+            (csv[1].context.as_deref(), csv[1].answers[0].as_str()),
+            (None, "b")
+        );
         let tab = read("s", "b\tq two\n").unwrap();
-        assert_eq!((tab[0].text.as_str(), tab[0].answers[0].as_str()), ("q two", "b"));
+        assert_eq!(
+            (tab[0].text.as_str(), tab[0].answers[0].as_str()),
+            ("q two", "b")
+        );
     }
 
     #[test]
     fn a_row_without_question_or_answer_is_named_with_its_line() {
         for (row, words) in [
-            ("{\"question\":\"q\"}", "line 1: the field `answer` is missing"),
-            ("{\"question\":\"q\",\"answer\":\" \"}", "the field `answer` is missing"),
+            (
+                "{\"question\":\"q\"}",
+                "line 1: the field `answer` is missing",
+            ),
+            (
+                "{\"question\":\"q\",\"answer\":\" \"}",
+                "the field `answer` is missing",
+            ),
             ("{\"answer\":\"q\"}", "the field `question` is missing"),
             ("{\"question\":\" \",\"answer\":\"q\"}", "the text is empty"),
-            ("{\"question\":\"q\",\"answer\":{}}", "the field `answer` is no text"),
+            (
+                "{\"question\":\"q\",\"answer\":{}}",
+                "the field `answer` is no text",
+            ),
             ("question,note\nq,n", "CSV with the header question,answer"),
         ] {
             let error = read("s", row).unwrap_err().to_string();
             assert!(error.contains(words), "{error}");
         }
-        let long = format!("{{\"question\":\"q\",\"answer\":\"a\",\"context\":\"{}\"}}", "x".repeat(20_001));
-        assert!(matches!(read("s", &long), Err(TaskError::TextTooLong { .. })));
+        let long = format!(
+            "{{\"question\":\"q\",\"answer\":\"a\",\"context\":\"{}\"}}",
+            "x".repeat(20_001)
+        );
+        assert!(matches!(
+            read("s", &long),
+            Err(TaskError::TextTooLong { .. })
+        ));
     }
 
     #[test]

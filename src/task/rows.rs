@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value};
 
-use super::ner::Named;
 use super::error::{Place, TaskError};
+use super::ner::Named;
 
 /// The longest text a row may have, in characters.
 pub const MAX_TEXT_CHARS: usize = 20_000;

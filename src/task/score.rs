@@ -93,7 +93,9 @@ impl Task {
             // The group of texts without entities is no type.
             f1_by_label.truncate(types);
             let seen = |label: &usize| {
-                counts[*label].iter().sum::<usize>() + counts.iter().map(|row| row[*label]).sum::<usize>() > 0
+                counts[*label].iter().sum::<usize>()
+                    + counts.iter().map(|row| row[*label]).sum::<usize>()
+                    > 0
             };
             let seen: Vec<usize> = (0..types).filter(seen).collect();
             let total: f64 = seen.iter().map(|label| f1_by_label[*label]).sum();
@@ -183,7 +185,8 @@ mod tests {
                 let tags = case[tags].as_array().unwrap().iter();
                 let row = |(place, tags): (usize, &Value)| {
                     let count = tags.as_array().unwrap().len();
-                    let tokens: Vec<String> = (0..count).map(|at| format!("w{place}x{at}")).collect();
+                    let tokens: Vec<String> =
+                        (0..count).map(|at| format!("w{place}x{at}")).collect();
                     format!("{}\n", serde_json::json!({"tokens": tokens, "tags": tags}))
                 };
                 tags.enumerate().map(row).collect()
@@ -205,12 +208,27 @@ mod tests {
             let scored = gold.score(&gold.seeds, &[], &answers);
             let wanted = |key: &str| case[key].as_f64().unwrap();
             let metrics = scored.metrics;
-            assert!(near(metrics.f1.unwrap(), wanted("f1")), "{metrics:?} {case}");
-            assert!(near(metrics.precision.unwrap(), wanted("precision")), "{metrics:?} {case}");
-            assert!(near(metrics.recall.unwrap(), wanted("recall")), "{metrics:?} {case}");
-            assert!(near(metrics.macro_f1, wanted("macro_f1")), "{metrics:?} {case}");
+            assert!(
+                near(metrics.f1.unwrap(), wanted("f1")),
+                "{metrics:?} {case}"
+            );
+            assert!(
+                near(metrics.precision.unwrap(), wanted("precision")),
+                "{metrics:?} {case}"
+            );
+            assert!(
+                near(metrics.recall.unwrap(), wanted("recall")),
+                "{metrics:?} {case}"
+            );
+            assert!(
+                near(metrics.macro_f1, wanted("macro_f1")),
+                "{metrics:?} {case}"
+            );
             let (low, high) = (metrics.f1_low.unwrap(), metrics.f1_high.unwrap());
-            assert!(low <= wanted("f1") + 1e-9 && wanted("f1") <= high + 1e-9, "{low} {high}");
+            assert!(
+                low <= wanted("f1") + 1e-9 && wanted("f1") <= high + 1e-9,
+                "{low} {high}"
+            );
         }
         assert!(cases.as_array().unwrap().len() >= 8);
     }
@@ -245,7 +263,10 @@ mod tests {
         )
         .unwrap();
         let said = ["brook", "it is 7", "9"];
-        let answers: Vec<Answer> = said.iter().map(|said| Answer::Text(vec![(*said).to_owned()])).collect();
+        let answers: Vec<Answer> = said
+            .iter()
+            .map(|said| Answer::Text(vec![(*said).to_owned()]))
+            .collect();
         let labels = vec![4, 5, 1];
         let scored = task.score(&task.seeds, &labels, &answers);
         assert_eq!(scored.right, [false, true, false]);
@@ -262,6 +283,9 @@ mod tests {
         let parts: Vec<(f64, f64)> = (0..200).map(|i| (f64::from(i % 2), 1.0)).collect();
         let (low, high) = bootstrap(&parts);
         // The normal interval of one half of 200 is 0.43 to 0.57.
-        assert!((0.41..0.45).contains(&low) && (0.55..0.59).contains(&high), "{low} {high}");
+        assert!(
+            (0.41..0.45).contains(&low) && (0.55..0.59).contains(&high),
+            "{low} {high}"
+        );
     }
 }

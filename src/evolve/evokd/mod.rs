@@ -393,10 +393,13 @@ mod tests {
     use crate::principle::offline;
     use crate::task::parse_pasted;
 
-
     #[test]
     fn an_analysis_without_what_is_right_sees_the_wrong_rows_alone() {
-        let batch = [Example::new("a b", 0), Example::new("c d", 0), Example::new("e f", 1)];
+        let batch = [
+            Example::new("a b", 0),
+            Example::new("c d", 0),
+            Example::new("e f", 1),
+        ];
         let verdict = (&[1, 0, 1][..], &[false, true, true][..]);
         let card = analyse(&batch, verdict, 2, false);
         assert_eq!((card.all.wrong, card.all.judged), (1, 3));

@@ -205,7 +205,9 @@ impl Lance<'_> {
             let begin = answers.len();
             for answer in said.by_ref().take(if *wanted { settings.draws } else { 0 }) {
                 let same = worse && bench.task.is_right(question, &answer);
-                let again = answers[begin..].iter().any(|(other, _)| other.answer == answer);
+                let again = answers[begin..]
+                    .iter()
+                    .any(|(other, _)| other.answer == answer);
                 let mut answered = Example {
                     answer,
                     ..(*question).clone()
@@ -273,7 +275,9 @@ impl Lance<'_> {
             let mut best = (question.example.clone(), None);
             let mut fate = question.fate;
             if fate.is_ok() && own.is_empty() {
-                fate = Err(Refusal::Answer("is empty, or does not stand in the passage"));
+                fate = Err(Refusal::Answer(
+                    "is empty, or does not stand in the passage",
+                ));
             }
             if fate.is_ok() && !reviewed {
                 // Nobody says which answer is good: it is the first that was drawn.

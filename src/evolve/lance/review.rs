@@ -99,10 +99,7 @@ impl Lance<'_> {
                     answers.iter().map(|(answer, _)| answer.clone()).collect();
                 self.reviewed(monitor, model, &answers, round).await
             }
-            Judge::Likelihood => Ok(answers
-                .iter()
-                .map(|(_, mark)| *mark)
-                .collect()),
+            Judge::Likelihood => Ok(answers.iter().map(|(_, mark)| *mark).collect()),
         }
     }
 
@@ -154,9 +151,7 @@ mod tests {
 
     #[test]
     fn both_halves_have_seeds_of_every_label_that_has_two() {
-        let seeds: Vec<Example> = (0..9)
-            .map(|seed| Example::new("", seed / 4))
-            .collect();
+        let seeds: Vec<Example> = (0..9).map(|seed| Example::new("", seed / 4)).collect();
         let halves = halves(&seeds, 3);
         for label in 0..2 {
             let own = |half| {

@@ -39,7 +39,10 @@ fn entities(seeds: &Seeds<'_>) -> Vec<Ranked> {
     for label in 0..types.len() {
         let (mut texts, mut before) = (Vec::new(), Vec::new());
         for seed in &seeds.task.seeds {
-            for entity in ner::entities(seed).iter().filter(|entity| entity.label == label) {
+            for entity in ner::entities(seed)
+                .iter()
+                .filter(|entity| entity.label == label)
+            {
                 texts.push(entity.of(&seed.text));
                 before.extend(words(&seed.text[..entity.start]).pop());
             }
@@ -47,8 +50,16 @@ fn entities(seeds: &Seeds<'_>) -> Vec<Ranked> {
         all.push(Named { texts, before });
     }
     let mut ranked = Vec::new();
-    let counts = seeds.task.seeds.iter().map(|seed| ner::entities(seed).len());
-    ranked.extend(amounts("entities", "Vary how many entities a text has: ", counts.collect()));
+    let counts = seeds
+        .task
+        .seeds
+        .iter()
+        .map(|seed| ner::entities(seed).len());
+    ranked.extend(amounts(
+        "entities",
+        "Vary how many entities a text has: ",
+        counts.collect(),
+    ));
     for (label, named) in all.iter().enumerate() {
         ranked.extend(of_type(seeds, label, named));
         ranked.extend(taken_for(seeds, label, &all).map(|principle| (6, principle)));
@@ -87,7 +98,10 @@ fn of_type(seeds: &Seeds<'_>, label: usize, named: &Named<'_>) -> Vec<Ranked> {
         add(2, "entity_head", text, support);
     }
     let before = frequent(named.before.iter().cloned());
-    let before: Vec<_> = before.into_iter().filter(|(_, count)| at_least(*count, COMMON, all)).collect();
+    let before: Vec<_> = before
+        .into_iter()
+        .filter(|(_, count)| at_least(*count, COMMON, all))
+        .collect();
     if !before.is_empty() {
         let support = before.iter().map(|(_, count)| count).sum();
         let before: Vec<String> = before.into_iter().map(|(word, _)| word).collect();
@@ -97,25 +111,47 @@ fn of_type(seeds: &Seeds<'_>, label: usize, named: &Named<'_>) -> Vec<Ranked> {
     let shows: [(&str, Test); 3] = [
         ("digits", |text| text.contains(|c: char| c.is_numeric())),
         ("capital letters", |text| text.contains(char::is_uppercase)),
-        ("small letters only", |text| !text.contains(char::is_uppercase)),
+        ("small letters only", |text| {
+            !text.contains(char::is_uppercase)
+        }),
     ];
     for (what, test) in shows {
         let support = named.texts.iter().filter(|text| test(text)).count();
         if at_least(support, MOST, all) {
-            add(4, "entity_form", format!("Write the {name} with {what}."), support);
+            add(
+                4,
+                "entity_form",
+                format!("Write the {name} with {what}."),
+                support,
+            );
             break;
         }
     }
-    let mut lengths: Vec<usize> = named.texts.iter().map(|text| surface_words(text).len()).collect();
+    let mut lengths: Vec<usize> = named
+        .texts
+        .iter()
+        .map(|text| surface_words(text).len())
+        .collect();
     lengths.sort_unstable();
-    let (low, high) = (lengths[all / 10].max(1), lengths[(all * 9 / 10).min(all - 1)].max(1));
+    let (low, high) = (
+        lengths[all / 10].max(1),
+        lengths[(all * 9 / 10).min(all - 1)].max(1),
+    );
     let length = match low == high {
         true if low == 1 => "one word".to_owned(),
         true => format!("{low} words"),
         false => format!("{low} to {high} words"),
     };
-    let support = lengths.iter().filter(|length| (low..=high).contains(*length)).count();
-    add(5, "entity_length", format!("Let the {name} have {length}."), support);
+    let support = lengths
+        .iter()
+        .filter(|length| (low..=high).contains(*length))
+        .count();
+    add(
+        5,
+        "entity_length",
+        format!("Let the {name} have {length}."),
+        support,
+    );
     ranked
 }
 
@@ -131,11 +167,18 @@ fn taken_for(seeds: &Seeds<'_>, label: usize, all: &[Named<'_>]) -> Option<Princ
     let own = content(&all[label]);
     let shared = |other: usize| -> Vec<String> {
         let theirs = content(&all[other]);
-        own.iter().filter(|word| theirs.contains(word)).take(NAMED).cloned().collect()
+        own.iter()
+            .filter(|word| theirs.contains(word))
+            .take(NAMED)
+            .cloned()
+            .collect()
     };
     let others = (0..all.len()).filter(|other| *other != label);
     // The first of those with the most.
-    let (other, words) = others.map(|other| (other, shared(other))).rev().max_by_key(|(_, words)| words.len())?;
+    let (other, words) = others
+        .map(|other| (other, shared(other)))
+        .rev()
+        .max_by_key(|(_, words)| words.len())?;
     if words.is_empty() {
         return None;
     }
@@ -144,7 +187,13 @@ fn taken_for(seeds: &Seeds<'_>, label: usize, all: &[Named<'_>]) -> Option<Princ
     Some(Principle {
         id: format!("label/{name}/taken_for/{other}"),
         polarity: Polarity::Avoid,
-        ..principle(Level::Label, Some(name), "entity_contrast", quoted(&head, &words, ", ", "."), words.len())
+        ..principle(
+            Level::Label,
+            Some(name),
+            "entity_contrast",
+            quoted(&head, &words, ", ", "."),
+            words.len(),
+        )
     })
 }
 
@@ -175,7 +224,11 @@ fn questions(seeds: &Seeds<'_>) -> Vec<Ranked> {
         let own = profile.words.iter();
         own.filter(|word| is_number(word)).count()
     });
-    ranked.extend(amounts("numbers", "Vary how many numbers a question has: ", numbers.collect()));
+    ranked.extend(amounts(
+        "numbers",
+        "Vary how many numbers a question has: ",
+        numbers.collect(),
+    ));
     let answers: Vec<&str> = (task.seeds.iter())
         .filter_map(|seed| match &seed.answer {
             Answer::Text(texts) => texts.first().map(String::as_str),
@@ -185,7 +238,10 @@ fn questions(seeds: &Seeds<'_>) -> Vec<Ranked> {
     if answers.is_empty() {
         return ranked;
     }
-    let mut lengths: Vec<usize> = answers.iter().map(|answer| answer.split_whitespace().count()).collect();
+    let mut lengths: Vec<usize> = answers
+        .iter()
+        .map(|answer| answer.split_whitespace().count())
+        .collect();
     lengths.sort_unstable();
     let high = lengths[(lengths.len() * 9 / 10).min(lengths.len() - 1)];
     let support = lengths.iter().filter(|length| **length <= high).count();
@@ -194,7 +250,10 @@ fn questions(seeds: &Seeds<'_>) -> Vec<Ranked> {
         1 => format!("Ask for what is answered in {words}."),
         high => format!("Ask for what is answered in at most {high} {words}."),
     };
-    ranked.push((2, principle(Level::Task, None, "answer_length", text, support)));
+    ranked.push((
+        2,
+        principle(Level::Task, None, "answer_length", text, support),
+    ));
     let stands = task.seeds.iter().filter(|seed| {
         let passage = seed.context.as_deref();
         passage.is_some_and(|passage| crate::task::qa::stands_in(&task.said(seed), passage))
@@ -202,7 +261,10 @@ fn questions(seeds: &Seeds<'_>) -> Vec<Ranked> {
     let support = stands.count();
     if at_least(support, MOST, task.seeds.len()) {
         let text = "Ask for what stands in the passage, word for word.".to_owned();
-        ranked.push((2, principle(Level::Task, None, "answer_place", text, support)));
+        ranked.push((
+            2,
+            principle(Level::Task, None, "answer_place", text, support),
+        ));
     }
     ranked
 }
@@ -215,23 +277,36 @@ mod tests {
     use crate::task::{Task, parse};
 
     fn texts(set: &PrincipleSet) -> Vec<String> {
-        let line = |principle: &crate::principle::Principle| format!("{} {}", principle.id, principle.text);
+        let line = |principle: &crate::principle::Principle| {
+            format!("{} {}", principle.id, principle.text)
+        };
         set.principles.iter().map(line).collect()
     }
 
     fn ner() -> Task {
         let row = |tokens: &str, tags: &str| {
             let list = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-            format!("{}\n", serde_json::json!({"tokens": list(tokens), "tags": list(tags)}))
+            format!(
+                "{}\n",
+                serde_json::json!({"tokens": list(tokens), "tags": list(tags)})
+            )
         };
         let rows = [
             row("see it at AMC Theatre now", "O O O B-hall I-hall O"),
-            row("see it at Rex Theatre with Ann Lee", "O O O B-hall I-hall O B-who I-who"),
+            row(
+                "see it at Rex Theatre with Ann Lee",
+                "O O O B-hall I-hall O B-who I-who",
+            ),
             row("call Ann Lee", "O B-who I-who"),
             row("call Lee Hall", "O B-who I-who"),
             row("so it goes", "O O O"),
         ];
-        parse(r#"{"task":"t","type":"ner","instruction":"i","labels":["hall","who"]}"#, &rows.concat(), None).unwrap()
+        parse(
+            r#"{"task":"t","type":"ner","instruction":"i","labels":["hall","who"]}"#,
+            &rows.concat(),
+            None,
+        )
+        .unwrap()
     }
 
     #[test]
@@ -249,7 +324,10 @@ mod tests {
             "instance/entities Vary how many entities a text has: one or two.",
             "task/answer The right answer is each entity as it stands in the text, with its type: hall, who.",
         ] {
-            assert!(found.iter().any(|line| line == wanted), "{wanted}\n{found:#?}");
+            assert!(
+                found.iter().any(|line| line == wanted),
+                "{wanted}\n{found:#?}"
+            );
         }
         assert!(!found.iter().any(|line| line.contains("/no entity/entity_")));
     }
@@ -268,7 +346,10 @@ mod tests {
             "task/answer_place Ask for what stands in the passage, word for word.",
             "task/answer The right answer is most often a number.",
         ] {
-            assert!(found.iter().any(|line| line == wanted), "{wanted}\n{found:#?}");
+            assert!(
+                found.iter().any(|line| line == wanted),
+                "{wanted}\n{found:#?}"
+            );
         }
     }
 }

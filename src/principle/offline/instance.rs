@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 
 use super::label::{holds, key_terms, ways_to_begin};
 use super::{Ranked, Seeds, at_least, lengths, percentile, range, vary, within};
+use crate::principle::Principle;
 use crate::principle::phrases::{is_function_word, joined, quoted};
 use crate::principle::profile::{Form, Profile, begins_any_text};
-use crate::principle::Principle;
 
 /// How many values an attribute has at most.
 const VALUES: usize = 12;

@@ -39,7 +39,11 @@ fn answer(seeds: &Seeds<'_>) -> Rule {
     let labels = task.types();
     if task.kind == TaskKind::Ner {
         let head = "The right answer is each entity as it stands in the text, with its type: ";
-        return ("answer", joined(head, labels, ", ", "."), seeds.profiles.len());
+        return (
+            "answer",
+            joined(head, labels, ", ", "."),
+            seeds.profiles.len(),
+        );
     }
     let all = format!("The right answer is exactly one of: {}.", labels.join(", "));
     let text = if all.chars().count() <= MAX_TEXT_CHARS {

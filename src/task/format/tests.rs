@@ -23,10 +23,7 @@ fn a_task_is_read_with_unknown_keys_ignored() {
     assert_eq!(task.name, "mood");
     assert_eq!(task.kind, TaskKind::Classification);
     assert_eq!(task.labels, ["glad", "sad"]);
-    assert_eq!(
-        task.seeds[1],
-        Example::new("oh no", 1)
-    );
+    assert_eq!(task.seeds[1], Example::new("oh no", 1));
     assert_eq!((task.seeds_per_label(), task.test.len()), (vec![1, 1], 1));
     assert_eq!(task.source.as_deref(), Some("own"));
     assert!(task.warnings.is_empty(), "{:?}", task.warnings);
@@ -186,7 +183,12 @@ fn what_is_wrong_with_entities_is_named() {
 #[test]
 fn one_type_of_entity_is_a_task() {
     let json = r#"{"task":"t","type":"ner","instruction":"i","labels":["person"]}"#;
-    let task = parse(json, &tagged(&[("Ann", "B-person"), ("Bo", "B-person")]), None).unwrap();
+    let task = parse(
+        json,
+        &tagged(&[("Ann", "B-person"), ("Bo", "B-person")]),
+        None,
+    )
+    .unwrap();
     assert_eq!(task.seeds_per_label(), [2, 0]);
 }
 
@@ -321,10 +323,7 @@ fn the_same_text_with_two_labels_keeps_the_first_and_is_named() {
 fn test_rows_that_are_seeds_are_left_out_and_counted() {
     let test = seeds(&[("What a  DAY", "sad"), ("oh no", "sad"), ("new", "sad")]);
     let task = parse(TASK, SEEDS, Some(&test)).unwrap();
-    assert_eq!(
-        task.test,
-        [Example::new("new", 1)]
-    );
+    assert_eq!(task.test, [Example::new("new", 1)]);
     assert_eq!(
         task.warnings,
         ["2 test rows are also seeds and are left out of the test"]
