@@ -277,3 +277,60 @@ fn a_switch_of_another_recipe_is_named() {
 fn a_row_of_another_recipe_is_named() {
     refuses(&["--recipe", "evokd", "--rows", "psi"], &["psi", "evokd"]);
 }
+
+#[test]
+fn a_watched_text_is_answered_as_training_goes_and_changes_nothing() {
+    let short = [
+        "--seeds-per-label",
+        "2",
+        "--instances",
+        "3",
+        "--rows",
+        "seeds_only,psi",
+    ];
+    let text = "play some jazz";
+    let (mut alone, _) = run(&short);
+    let (mut watched, events) = run(&[&short[..], &["--watch", text]].concat());
+    for report in [&mut alone, &mut watched] {
+        let report = report.as_object_mut().expect("an object");
+        report.remove("seconds");
+        report.remove("cost");
+    }
+    assert_eq!(alone, watched);
+    let samples = of(&events, "sample");
+    // The warm-up and two rows; each at its beginning, at every quarter and at its end.
+    assert_eq!(samples.len(), 3 * 5);
+    let labels = of(&events, "run_started")[0]["labels"].clone();
+    let labels = labels.as_array().expect("labels");
+    for sample in samples {
+        assert_eq!(sample["text"], text);
+        assert!(labels.contains(&sample["label"]), "{sample}");
+        let probability = sample["probability"].as_f64().expect("a number");
+        assert!(probability * labels.len() as f64 >= 0.999, "{sample}");
+    }
+}
+
+#[test]
+fn what_each_row_makes_of_every_test_row_is_told() {
+    let (report, events) = run(&["--seeds-per-label", "2", "--rows", "untouched,seeds_only"]);
+    let tested = of(&events, "tested");
+    assert_eq!(tested.len(), 1);
+    let rows = tested[0]["rows"].as_array().expect("rows");
+    assert_eq!(rows.len(), 6);
+    let measured = of(&events, "row_finished");
+    assert_eq!(measured.len(), 2);
+    for row in measured {
+        let predicted = row["predicted"].as_array().expect("predictions");
+        let right = rows
+            .iter()
+            .zip(predicted)
+            .filter(|(row, predicted)| row["label"] == **predicted);
+        let share = right.count() as f64 / rows.len() as f64;
+        let name = row["row"].as_str().expect("a name");
+        assert_eq!(
+            report["rows"][name]["accuracy"].as_f64(),
+            Some(share),
+            "{name}"
+        );
+    }
+}

@@ -40,7 +40,7 @@ pub struct Run {
         value_name = "DIR",
         conflicts_with_all = [
             "task", "model", "device", "dtype", "recipe", "knobs", "recorded", "teacher", "teacher_model", "epsilon",
-            "epsilon_total", "tell_weakness", "share_seeds", "ledger", "confirm_own_words", "out",
+            "epsilon_total", "tell_weakness", "share_seeds", "ledger", "confirm_own_words", "watch", "out",
         ]
     )]
     resume: Option<PathBuf>,
@@ -86,6 +86,9 @@ pub struct Run {
     /// Send your instruction and label names even where they repeat one of your examples.
     #[arg(long)]
     confirm_own_words: bool,
+    /// A text for the student to answer as it learns, to see it come to its answer; may be given several times.
+    #[arg(long, value_name = "TEXT")]
+    watch: Vec<String>,
     /// Refuse a run that would take more of the device's memory than this, such as 800M or 4G.
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     memory: Option<u64>,
@@ -107,6 +110,8 @@ struct Begun {
     epsilon: Epsilon,
     ledger: Option<Ledger>,
     confirm_own_words: bool,
+    #[serde(default)]
+    watch: Vec<String>,
     tell_weakness: bool,
     share_seeds: usize,
     teacher: Asked,
@@ -129,6 +134,7 @@ impl Begun {
             epsilon: self.epsilon,
             ledger: self.ledger.clone(),
             own_words_confirmed: self.confirm_own_words,
+            watch: self.watch.clone(),
             tell_weakness: self.tell_weakness,
             share_seeds: self.share_seeds,
             teacher: match self.teacher.clone() {
@@ -318,6 +324,7 @@ impl Run {
             epsilon: self.epsilon,
             ledger: self.ledger()?,
             confirm_own_words: self.confirm_own_words,
+            watch: self.watch.clone(),
             tell_weakness: self.tell_weakness,
             share_seeds: self.share_seeds,
             teacher: self.teacher()?,
@@ -598,6 +605,20 @@ impl Shown {
                     stage.name(),
                     row.map_or("", RowName::name)
                 ));
+            }
+            Event::Sample {
+                row,
+                step,
+                total,
+                text,
+                label,
+                probability,
+                answer,
+            } => {
+                let row = row.map_or("warm-up", RowName::name);
+                let sure = probability.map_or(String::new(), |p| format!(" ({:.0} %)", 100.0 * p));
+                let said = answer.as_ref().unwrap_or(label);
+                self.keep(&format!("{row} {step}/{total}: {text} → {said}{sure}"));
             }
             Event::Note { text } => self.keep(&format!("note: {text}")),
             Event::RoundFinished { report } => {

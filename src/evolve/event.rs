@@ -157,6 +157,11 @@ pub enum Event {
         /// Bytes it will take of the device, at most.
         memory: Memory,
     },
+    /// The rows that will measure, once; what each row of the run makes of them stands in [`Event::RowFinished`].
+    Tested {
+        /// In the order they are measured in.
+        rows: Vec<TestRow>,
+    },
     /// A stage begins.
     StageStarted {
         /// Which.
@@ -224,6 +229,24 @@ pub enum Event {
         grad_norm: f32,
         /// Tokens read so far in this training.
         num_tokens: usize,
+    },
+    /// What the student makes of a text that is watched, as its training goes.
+    Sample {
+        /// For which row; none in the warm-up.
+        row: Option<RowName>,
+        /// After so many steps; 0 is before the first.
+        step: usize,
+        /// Steps of this training.
+        total: usize,
+        /// The text.
+        text: String,
+        /// The label, or the group of the answer.
+        label: String,
+        /// How probable the label is among all; none where answers are written.
+        probability: Option<f32>,
+        /// The answer in words, where that is no label.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        answer: Option<String>,
     },
     /// The seeds have voted on a principle.
     Verdict {
@@ -323,12 +346,39 @@ pub enum Event {
         metrics: Metrics,
         /// `[gold][predicted]`, counts.
         confusion: Vec<Vec<usize>>,
+        /// The label of each test row, or the group of its answer, by its index.
+        predicted: Vec<usize>,
+        /// The answers in words, where they are no labels.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        answers: Vec<String>,
     },
     /// The run is over.
     Finished {
         /// Its result.
         report: Report,
     },
+}
+
+/// A row that measures.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TestRow {
+    /// The text.
+    pub text: String,
+    /// Its label, or the group of its answer, by its index.
+    pub label: usize,
+    /// The answer in words, where that is no label.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
+}
+
+impl TestRow {
+    pub(super) fn of(task: &Task, example: &Example) -> Self {
+        Self {
+            text: example.text.clone(),
+            label: example.label,
+            answer: (!example.answer.is_label()).then(|| task.said(example)),
+        }
+    }
 }
 
 /// Where a question that is reviewed came from.

@@ -279,6 +279,8 @@ settings! {
     share_seeds: usize = 0;
     /// What has left so far, with the user's budget, where a run goes on with an earlier one's.
     ledger: Option<Ledger> = None;
+    /// Texts of the user's that the student answers as it learns, for the user to see; a run is the same without them.
+    watch: Vec<String> = Vec::new();
     /// Whether the user has confirmed words of their own that repeat an example.
     own_words_confirmed: bool = false;
     /// How instances are drawn.

@@ -25,7 +25,7 @@ mod writing;
 
 pub use event::{
     Difficulty, Event, Instance, InstanceCounts, Origin, Report, RoundReport, RowName, Stage,
-    TeacherReport, Tokens,
+    TeacherReport, TestRow, Tokens,
 };
 pub use journal::{Files, Journal, Kept, LogError, Waiting, read_log};
 pub use knobs::{KNOBS, Knob, Settings, knob};

@@ -7,7 +7,7 @@ use super::journal::Sum;
 use super::stages::{Bench, count};
 use super::{
     Event, Instance, Monitor, Recipe, Report, RoundReport, RowName, Settings, Stage, TeacherReport,
-    evokd, lance, memory, psi,
+    TestRow, evokd, lance, memory, psi,
 };
 use crate::Error;
 use crate::curate::{Filter, Limits};
@@ -118,6 +118,8 @@ pub async fn run(
         warnings: task.warnings.clone(),
         memory,
     });
+    let rows = run.test.iter().map(|row| TestRow::of(task, row)).collect();
+    run.monitor.send(&Event::Tested { rows });
     run.monitor.check_start(&[
         ("model", named(model)),
         ("task", sum_of(whole)),

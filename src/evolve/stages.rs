@@ -21,6 +21,9 @@ use crate::train::{
 /// The rate of preference training, as a share of that of fine-tuning: 5e-6 beside 2e-4 is usual for LoRA.
 const PREFERENCE_RATE: f64 = 0.025;
 
+/// How often a training tells what it makes of the texts that are watched, beside its beginning.
+const SAMPLES: usize = 4;
+
 /// Everything the stages share.
 pub(super) struct Bench<'a> {
     pub model: &'a Model,
@@ -262,6 +265,9 @@ impl<'a> Bench<'a> {
             monitor.tick(done).await?;
         }
         let mut checkpoints = monitor.checkpoints(of, ends);
+        if done == 0 {
+            self.sample(monitor, place.1, trainer, 0, steps).await?;
+        }
         for step in 0..steps {
             if batches.is_empty() {
                 batches = one_pass(groups, self.settings.batch, &mut rng);
@@ -280,10 +286,45 @@ impl<'a> Bench<'a> {
                 grad_norm: metrics.grad_norm,
                 num_tokens: metrics.num_tokens,
             });
+            self.sample(monitor, place.1, trainer, step + 1, steps)
+                .await?;
             checkpoints.after(monitor, trainer, step + 1, steps).await?;
             monitor.tick(step + 1).await?;
         }
         monitor.end();
+        Ok(())
+    }
+
+    /// Tells what the student makes of the texts that are watched: before a training's first step, at each quarter and at
+    /// its end. Neither chance nor the log of what was computed has a part in it.
+    async fn sample(
+        &self,
+        monitor: &Monitor<'_>,
+        row: Option<RowName>,
+        trainer: &Trainer<'_>,
+        step: usize,
+        total: usize,
+    ) -> Result<(), Error> {
+        let quarter = |step: usize| SAMPLES * step / total.max(1);
+        let due = step == 0 || quarter(step) > quarter(step - 1);
+        if self.settings.watch.is_empty() || !due {
+            return Ok(());
+        }
+        let adapter = trainer.adapter();
+        for text in &self.settings.watch {
+            let watched = Example::new(text.trim(), 0);
+            let said = answer(self.model, self.task, Some(&adapter), watched);
+            let (example, probabilities) = monitor.whole(said).await?;
+            monitor.send(&Event::Sample {
+                row,
+                step,
+                total,
+                text: text.clone(),
+                label: self.task.label_of(&example).to_owned(),
+                probability: probabilities.get(example.label).copied(),
+                answer: self.task.is_open().then(|| self.task.said(&example)),
+            });
+        }
         Ok(())
     }
 
@@ -581,6 +622,17 @@ impl<'a> Bench<'a> {
             row,
             metrics: scored.metrics,
             confusion: scored.confusion.clone(),
+            answers: rows
+                .iter()
+                .zip(&reading.answers)
+                .map(|(row, answer)| {
+                    self.task.said(&Example {
+                        answer: answer.clone(),
+                        ..row.clone()
+                    })
+                })
+                .collect(),
+            predicted: reading.predicted,
         });
         Ok(scored)
     }

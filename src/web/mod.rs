@@ -55,7 +55,7 @@ impl TeacherOptions {
 }
 
 /// The settings that an object of options stands for: `recipe`, any of its knobs, and beside them `principles` (a file's
-/// text), `teacher`, `tell_weakness`, `epsilon` and `own_words_confirmed`.
+/// text), `teacher`, `watch`, `tell_weakness`, `epsilon` and `own_words_confirmed`.
 fn settings(options: &JsValue) -> Result<Settings, Error> {
     let refused = |problem: &dyn std::fmt::Display| Error::Setting(format!("options: {problem}"));
     let text = js_sys::JSON::stringify(options).ok();
@@ -76,6 +76,9 @@ fn settings(options: &JsValue) -> Result<Settings, Error> {
     if let Some(teacher) = given.remove("teacher") {
         let teacher = TeacherOptions::deserialize(teacher).map_err(|error| refused(&error))?;
         settings.teacher = teacher.endpoint();
+    }
+    if let Some(watch) = given.remove("watch") {
+        settings.watch = Vec::deserialize(watch).map_err(|error| refused(&error))?;
     }
     if let Some(told) = given.remove("tell_weakness") {
         settings.tell_weakness = told == true;
