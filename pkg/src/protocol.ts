@@ -138,6 +138,10 @@ export interface RunOptions {
   seeds_per_label?: number;
   epochs?: number;
   rows?: RowName[];
+  /** Parts of the recipe that are switched off. */
+  ablations?: string[];
+  /** Any other knob of the recipe, by its name. */
+  [knob: string]: unknown;
 }
 
 export interface Prediction {

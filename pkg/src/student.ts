@@ -51,6 +51,10 @@ export interface EvolveOptions extends Abortable {
   testLimit?: number;
   /** The students that are compared; without it those of the recipe. */
   rows?: RunOptions["rows"];
+  /** Parts of the recipe that are switched off, as `no_filter`. */
+  ablations?: string[];
+  /** Any other knob of the recipe by its name, as `{ temperature: 0.7 }`; `seedbed recipe psi` lists them. */
+  knobs?: Readonly<Record<string, string | number | boolean>>;
 }
 
 export interface GenerateRequest extends Abortable {
@@ -253,9 +257,10 @@ export class Student {
 }
 
 function toRunOptions(options: EvolveOptions): RunOptions {
-  const { recipe, teacher, seed, instances, rounds, epochs, learningRate, seedsPerLabel, testLimit, rows } = options;
+  const { recipe, teacher, seed, instances, rounds, epochs, learningRate, seedsPerLabel, testLimit, rows, ablations, knobs } = options;
   const principles = typeof teacher === "object" ? teacher.principles : undefined;
   return given({
+    ...knobs,
     recipe,
     principles,
     seed,
@@ -266,6 +271,7 @@ function toRunOptions(options: EvolveOptions): RunOptions {
     seeds_per_label: seedsPerLabel,
     test_limit: testLimit,
     rows,
+    ablations,
   });
 }
 

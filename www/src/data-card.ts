@@ -1,7 +1,7 @@
 /** What somebody who is handed the instances should know of them, as a data set card. It quotes no seed and no principle. */
 import { kept, tally } from "./instances/edits";
 import type { RunView } from "./run-view";
-import { ROW_NAMES } from "./settings";
+import { ALL_ROWS } from "./recipe/recipes";
 import { count, percent, plural, refusalWords, ROW_TITLES } from "./words";
 
 export function dataCard(run: RunView, instruction: string): string {
@@ -19,7 +19,7 @@ export function dataCard(run: RunView, instruction: string): string {
       refused.set(reason, (refused.get(reason) ?? 0) + 1);
     }
   }
-  const measured = ROW_NAMES.flatMap((row) => {
+  const measured = ALL_ROWS.flatMap((row) => {
     const metrics = run.rows[row]?.metrics;
     return metrics === undefined
       ? []

@@ -9,8 +9,9 @@ import "./style/instances.css";
 import "./style/map.css";
 import "./style/tour.css";
 import "./style/models.css";
-import { ModelShelf } from "./models/shelf";
+import "./style/rounds.css";
 import "./style/boundary.css";
+import { ModelShelf } from "./models/shelf";
 import type { SavedRun } from "./run-file/run-file";
 import { OWN_TASK, readSettings, writeSettings } from "./settings";
 import { Store } from "./state";
@@ -31,6 +32,7 @@ import { byId } from "./ui/dom";
 import { MapPlace } from "./ui/map";
 import { PrinciplesPlace } from "./ui/principles";
 import { ResultPlace } from "./ui/result";
+import { RoundsPlace } from "./ui/rounds";
 import { RulesPlace } from "./ui/rules";
 import { RunBar } from "./ui/run-bar";
 import { SettingsPlace } from "./ui/settings";
@@ -84,6 +86,7 @@ const places = [
   new ResultPlace(),
   confusion,
   new ChangesPlace(),
+  new RoundsPlace(),
   new MapPlace({ seeds: () => studio.seeds(), embed: (texts, signal) => studio.client.call("embed", { texts }, signal) }),
   new TryPlace((text) => studio.client.call("predict", { text })),
   new KeepPlace(studio.client, store, { ownTask: () => task.ownTask(), open: openSaved }),

@@ -1,25 +1,43 @@
-/** What the numbers say about PSI against seeds only, and nothing beyond it. */
-import type { Metrics, RowName } from "#seedbed/events";
+/** What the numbers say about a recipe against seeds only and its own baseline, and nothing beyond it. */
+import type { Metrics, Recipe, RowName } from "#seedbed/events";
+import { BASELINES } from "../recipe/recipes";
 import type { RowResult } from "../run-view";
 import { count, percent, plural, ROW_TITLES } from "../words";
 import { classChanges, sum, worstMistake } from "./per-class";
 
-export function verdict(rows: Partial<Record<RowName, Metrics>>): string {
-  const { psi, seeds_only: seeds } = rows;
-  if (psi === undefined || seeds === undefined) {
-    return "PSI and seeds only were not both measured, so there is nothing to compare.";
+export function verdict(recipe: Recipe, rows: Partial<Record<RowName, Metrics>>): string {
+  const sentences = [...new Set<RowName>(["seeds_only", BASELINES[recipe]])].map((other) => against(recipe, other, rows));
+  const [first, second] = sentences.filter((sentence) => sentence !== null);
+  if (first === undefined) {
+    return `${ROW_TITLES[recipe]} and seeds only were not both measured, so there is nothing to compare.`;
   }
-  const numbers = `${percent(psi.accuracy)} against ${percent(seeds.accuracy)} on ${count(psi.n)} test rows`;
-  const points = Math.abs(psi.accuracy - seeds.accuracy) * 100;
+  return second === undefined ? first : `${first} ${second}`;
+}
+
+const OTHERS: Partial<Record<RowName, string>> = {
+  seeds_only: "seeds only",
+  direct: "writing without principles",
+  round_zero: "its own start",
+  static: "writing in one go",
+};
+
+function against(own: RowName, other: RowName, rows: Partial<Record<RowName, Metrics>>): string | null {
+  const [here, there] = [rows[own], rows[other]];
+  if (here === undefined || there === undefined) {
+    return null;
+  }
+  const [name, than] = [ROW_TITLES[own], OTHERS[other] ?? other];
+  const numbers = `${percent(here.accuracy)} against ${percent(there.accuracy)} on ${count(here.n)} test rows`;
+  const points = Math.abs(here.accuracy - there.accuracy) * 100;
   if (points < 0.05) {
-    return `PSI and seeds only came out alike: ${numbers}.`;
+    return `${name} and ${than} came out alike: ${numbers}.`;
   }
-  const apart = psi.low > seeds.high || seeds.low > psi.high;
+  const apart = here.low > there.high || there.low > here.high;
   const doubt = apart ? "The 95 % intervals do not overlap." : "The 95 % intervals overlap, so this may be chance.";
   const outcome =
-    psi.accuracy > seeds.accuracy
-      ? `PSI beat seeds only by ${points.toFixed(1)} points`
-      : `PSI did not beat seeds only; it was ${points.toFixed(1)} points worse`;
+    here.accuracy > there.accuracy
+      ? `${name} beat ${than} by ${points.toFixed(1)} points`
+      : `${name} did not beat ${than}; it was ${points.toFixed(1)} points worse`;
   return `${outcome}: ${numbers}. ${doubt}`;
 }
 

@@ -3,7 +3,7 @@ import type { RowName } from "#seedbed/events";
 import { sum } from "../result/per-class";
 import { weaknessWords } from "../result/verdict";
 import type { RunView } from "../run-view";
-import { ROW_NAMES } from "../settings";
+import { ALL_ROWS } from "../recipe/recipes";
 import type { State } from "../state";
 import { count, percent, ROW_TITLES } from "../words";
 import { byId, emptyHint, make, meter, setText } from "./dom";
@@ -35,7 +35,7 @@ export class ConfusionPlace {
   }
 
   draw({ run }: State): void {
-    const measured = ROW_NAMES.filter((row) => run.rows[row] !== undefined);
+    const measured = ALL_ROWS.filter((row) => run.rows[row] !== undefined);
     const key = `${run.run}:${measured.join(",")}`;
     if (key === this.drawn) {
       return;
@@ -165,7 +165,7 @@ export class ConfusionPlace {
     const gold = labels[cell.gold] ?? "";
     const predicted = labels[cell.predicted] ?? "";
     const right = cell.gold === cell.predicted;
-    const lines = ROW_NAMES.flatMap((row) => {
+    const lines = ALL_ROWS.flatMap((row) => {
       const confusion = run.rows[row]?.confusion;
       if (confusion === undefined) {
         return [];

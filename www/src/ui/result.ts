@@ -1,7 +1,7 @@
 /** The rows compared: bars, numbers, and one honest sentence. */
 import type { Metrics, RowName } from "#seedbed/events";
 import { verdict } from "../result/verdict";
-import { ROW_NAMES } from "../settings";
+import { recipeOf, rowsOf } from "../recipe/rows";
 import type { State } from "../state";
 import { count, percent, ROW_ABOUT, ROW_TITLES } from "../words";
 import { accuracyBars } from "./bars";
@@ -20,10 +20,9 @@ export class ResultPlace {
 
   draw(state: State): void {
     this.state = state;
-    const { run, settings } = state;
-    const measured = ROW_NAMES.filter((row) => run.rows[row] !== undefined);
-    // A run's own rows once it has some, the chosen ones before that.
-    const chosen = ROW_NAMES.filter((row) => settings.rows.includes(row) || measured.includes(row));
+    const { run } = state;
+    const chosen = rowsOf(state);
+    const measured = chosen.filter((row) => run.rows[row] !== undefined);
     const key = `${run.run}:${chosen.join(",")}:${measured.join(",")}:${run.report === null}:${this.bars.clientWidth}`;
     if (key === this.drawn) {
       return;
@@ -31,7 +30,7 @@ export class ResultPlace {
     this.drawn = key;
     const metrics = Object.fromEntries(measured.map((row) => [row, run.rows[row]?.metrics])) as Partial<Record<RowName, Metrics>>;
     this.bars.replaceChildren(accuracyBars(chosen.map((name) => ({ name, metrics: metrics[name] ?? null })), this.bars.clientWidth));
-    setText(this.verdict, run.report === null ? "" : verdict(metrics));
+    setText(this.verdict, run.report === null ? "" : verdict(recipeOf(state), metrics));
     this.table.replaceChildren(numbersTable(chosen, metrics));
   }
 }
