@@ -5,13 +5,11 @@ import type { RowResult } from "../run-view";
 import { count, percent, plural, ROW_TITLES } from "../words";
 import { classChanges, sum, worstMistake } from "./per-class";
 
-export function verdict(recipe: Recipe, rows: Partial<Record<RowName, Metrics>>): string {
-  const sentences = [...new Set<RowName>(["seeds_only", BASELINES[recipe]])].map((other) => against(recipe, other, rows));
-  const [first, second] = sentences.filter((sentence) => sentence !== null);
-  if (first === undefined) {
-    return `${ROW_TITLES[recipe]} and seeds only were not both measured, so there is nothing to compare.`;
-  }
-  return second === undefined ? first : `${first} ${second}`;
+/** Against seeds only first, then against the recipe's own baseline, as far as they were measured. */
+export function verdict(recipe: Recipe, rows: Partial<Record<RowName, Metrics>>): string[] {
+  const others: RowName[] = ["seeds_only", BASELINES[recipe]];
+  const sentences = others.map((other) => against(recipe, other, rows)).filter((sentence) => sentence !== null);
+  return sentences.length > 0 ? sentences : [`${ROW_TITLES[recipe]} and seeds only were not both measured, so there is nothing to compare.`];
 }
 
 const OTHERS: Partial<Record<RowName, string>> = {

@@ -10,6 +10,7 @@ import { byId, make, setText } from "./dom";
 export class ResultPlace {
   private readonly bars = byId("result-bars", HTMLDivElement);
   private readonly verdict = byId("verdict", HTMLParagraphElement);
+  private readonly more = byId("verdict-more", HTMLParagraphElement);
   private readonly table = byId("result-table", HTMLDivElement);
   private state: State | null = null;
   private drawn = "";
@@ -30,7 +31,9 @@ export class ResultPlace {
     this.drawn = key;
     const metrics = Object.fromEntries(measured.map((row) => [row, run.rows[row]?.metrics])) as Partial<Record<RowName, Metrics>>;
     this.bars.replaceChildren(accuracyBars(chosen.map((name) => ({ name, metrics: metrics[name] ?? null })), this.bars.clientWidth));
-    setText(this.verdict, run.report === null ? "" : verdict(recipeOf(state), metrics));
+    const [first = "", second = ""] = run.report === null ? [] : verdict(recipeOf(state), metrics);
+    setText(this.verdict, first);
+    setText(this.more, second);
     this.table.replaceChildren(numbersTable(chosen, metrics));
   }
 }
