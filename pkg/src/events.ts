@@ -42,9 +42,24 @@ export interface Report {
   seed: number;
   recipe: Recipe;
   rows: Partial<Record<RowName, Metrics>>;
-  instances: { generated: number; accepted: number; refused: Record<string, number> };
+  instances: InstanceCounts;
+  /** The same for each row that had instances. */
+  instances_by_row?: Partial<Record<RowName, InstanceCounts>>;
+  /** Parts of the recipe that were switched off. */
+  ablations?: string[];
+  /** What each round did, of the recipes that have rounds. */
+  rounds?: RoundReport[];
+  /** Tokens read and written to write, label and review instances. */
+  tokens?: { read: number; written: number };
   teacher: { kind: "offline" | "recorded" | "api"; requests: number; bytes: number };
   seconds: Record<string, number>;
+}
+
+export interface InstanceCounts {
+  generated: number;
+  accepted: number;
+  /** By reason. */
+  refused: Record<string, number>;
 }
 
 export interface RunStarted {

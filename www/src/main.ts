@@ -12,7 +12,7 @@ import "./style/models.css";
 import "./style/rounds.css";
 import "./style/boundary.css";
 import { ModelShelf } from "./models/shelf";
-import type { SavedRun } from "./run-file/run-file";
+import { type SavedRun, viewOf } from "./run-file/run-file";
 import { OWN_TASK, readSettings, writeSettings } from "./settings";
 import { Store } from "./state";
 import { Studio } from "./studio";
@@ -90,7 +90,7 @@ const places = [
   new MapPlace({ seeds: () => studio.seeds(), embed: (texts, signal) => studio.client.call("embed", { texts }, signal) }),
   new TryPlace((text) => studio.client.call("predict", { text })),
   new KeepPlace(studio.client, store, { ownTask: () => task.ownTask(), open: openSaved }),
-  new StoredRunsPlace({ open: openStored, forget: (id) => studio.forget(id), resume }),
+  new StoredRunsPlace({ open: openStored, read: async (id) => viewOf(await studio.stored(id), -1, id), forget: (id) => studio.forget(id), resume }),
   tour,
 ];
 store.subscribe((state) => {

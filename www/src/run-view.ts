@@ -172,6 +172,10 @@ export function take(view: RunView, event: RunEvent): void {
       return;
     case "finished":
       view.report = event.report;
+      // Only at the end it is known which round is the run's.
+      for (const report of event.report.rounds ?? []) {
+        roundOf(view, report.round).report = report;
+      }
       view.overall = 1;
       view.secondsLeft = 0;
   }

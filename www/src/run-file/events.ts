@@ -7,7 +7,10 @@ const isRow = oneOf(...Object.keys(ROW_TITLES));
 const isStage = oneOf(...Object.keys(STAGE_TITLES));
 const isMetrics = shape({ accuracy: isNumber, macro_f1: isNumber, low: isNumber, high: isNumber, n: isNumber });
 
+const isRound = shape({ row: isRow, round: isNumber, generated: isNumber, accepted: isNumber, dev: maybe(isMetrics), f1_by_label: maybe(listOf(isNumber)) });
+
 const isReport = shape({
+  rounds: maybe(listOf(isRound)),
   task: isText,
   model: isText,
   device: isText,
@@ -86,7 +89,7 @@ const SHAPES: Record<RunEvent["type"], Is> = {
   preference: shape({ row: isRow, round: isNumber, text: isText, chosen: isText, rejected: isText, scores: listOf(isNumber) }),
   weakness: shape({ row: isRow, round: isNumber, card: isRecord }),
   quotas: shape({ row: isRow, round: isNumber, hard: listOf(isNumber), easy: listOf(isNumber) }),
-  round_finished: shape({ report: shape({ row: isRow, round: isNumber, generated: isNumber, accepted: isNumber, dev: maybe(isMetrics) }) }),
+  round_finished: shape({ report: isRound }),
   brief: shape({ text: isText, destination: isText, epsilon: isNumber }),
   note: shape({ text: isText }),
   row_finished: shape({ row: isRow, metrics: isMetrics, confusion: listOf(listOf(isNumber)) }),

@@ -54,7 +54,7 @@ export class RoundsPlace {
     setText(this.lead, LEADS[recipe]);
     this.select.replaceChildren(...run.rounds.map(({ round }) => make("option", { value: String(round) }, roundTitle(round))));
     this.select.disabled = run.rounds.length === 0;
-    this.table.replaceChildren(run.rounds.length === 0 ? emptyHint("Each round stands here as it ends.") : roundsTable(run.rounds));
+    this.table.replaceChildren(run.rounds.length === 0 ? emptyHint("Each round stands here as it ends.") : roundsTable(run.rounds, recipe));
     const measured = run.rounds.filter(({ report }) => (report?.f1_by_label?.length ?? 0) > 0);
     this.labels.replaceChildren(measured.length === 0 ? emptyHint("How well each label is known, from round to round.") : labelsTable(run.started?.labels ?? [], measured));
     this.drawDetail();
@@ -79,8 +79,8 @@ function detailTitle({ round, weakness }: Round): string {
   return weakness === null ? `${which}: what was reviewed` : `${which}: the weakness card`;
 }
 
-function roundsTable(rounds: readonly Round[]): HTMLElement {
-  const head = ["Round", "Written", "Kept", "Learnt from", "Pairs", "Tokens", "Held-out accuracy", ""].map((title) => make("th", { scope: "col" }, title));
+function roundsTable(rounds: readonly Round[], recipe: keyof typeof LEADS): HTMLElement {
+  const head = ["Round", "Written", "Kept", "Learnt from", "Pairs", "Tokens", recipe === "lance" ? "On held-out seeds" : "On its fresh batch", ""].map((title) => make("th", { scope: "col" }, title));
   const body = rounds.map(({ round, report }) => {
     const dev = report?.dev ?? null;
     const cells = report === null
