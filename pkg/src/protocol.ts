@@ -1,5 +1,5 @@
 /** The language of page and worker: one union for requests, one for messages. */
-import type { Principle, Report, RowName, RunEvent } from "./events";
+import type { Entity, Principle, Report, RowName, RunEvent, TaskKind } from "./events";
 import type { Dtype, LookedUp, ModelPlan, Said, Shelf, StoredModel } from "./models/types";
 
 export type DeviceChoice = "auto" | "webgpu" | "cpu";
@@ -13,6 +13,7 @@ export interface TaskFiles {
 
 export interface TaskSummary {
   name: string;
+  kind?: TaskKind;
   instruction: string;
   labels: string[];
   seeds: number;
@@ -145,8 +146,13 @@ export interface RunOptions {
 }
 
 export interface Prediction {
+  /** Of entities and open questions: the group that the answer is of. */
   label: string;
+  /** Of each label; empty for entities and open questions. */
   probabilities: Record<string, number>;
+  /** The answer in words, where that is more than a label. */
+  answer?: string;
+  entities?: Entity[];
 }
 
 export interface BeforeAfter {
@@ -218,7 +224,7 @@ export interface Calls {
   checkPrinciples: { input: { files: TaskFiles; text: string | null; options: RunOptions }; output: { principles: PrincipleSet; warnings: string[] } };
   ledger: { input: Record<never, never>; output: string | null };
   setLedger: { input: { ledger: string }; output: null };
-  predict: { input: { text: string }; output: BeforeAfter };
+  predict: { input: { text: string; context?: string }; output: BeforeAfter };
   generate: { input: { prompt: string; options: GenerateOptions }; output: string[] };
   embed: { input: { texts: string[] }; output: Embeddings };
   adapter: { input: Record<never, never>; output: AdapterFiles };

@@ -74,6 +74,11 @@ export interface GenerateRequest extends Abortable {
   seed?: number;
 }
 
+export interface PredictOptions extends Abortable {
+  /** The passage that a question is about. */
+  context?: string;
+}
+
 /** What the student says to a text, and what the untouched model says. */
 export interface StudentPrediction extends Prediction {
   before: Prediction;
@@ -174,9 +179,9 @@ export class Student {
     return run;
   }
 
-  /** The label of a text, by the student of the last run. There must have been a run: labels are a task's. */
-  async predict(text: string, { signal }: Abortable = {}): Promise<StudentPrediction> {
-    const { before, after } = await this.#call("predict", { text }, signal);
+  /** The answer to a text, by the student of the last run. There must have been a run: what an answer is, its task says. */
+  async predict(text: string, { signal, context }: PredictOptions = {}): Promise<StudentPrediction> {
+    const { before, after } = await this.#call("predict", given({ text, context }) as { text: string }, signal);
     return { ...(after ?? before), before };
   }
 

@@ -88,7 +88,7 @@ const places = [
   new ChangesPlace(),
   new RoundsPlace(),
   new MapPlace({ seeds: () => studio.seeds(), embed: (texts, signal) => studio.client.call("embed", { texts }, signal) }),
-  new TryPlace((text) => studio.client.call("predict", { text })),
+  new TryPlace((text, context) => studio.client.call("predict", context === "" ? { text } : { text, context })),
   new KeepPlace(studio.client, store, { ownTask: () => task.ownTask(), open: openSaved }),
   new StoredRunsPlace({ open: openStored, read: async (id) => viewOf(await studio.stored(id), -1, id), forget: (id) => studio.forget(id), resume }),
   tour,

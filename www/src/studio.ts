@@ -16,7 +16,7 @@ import { OWN_TASK, toRunOptions, writeSettings } from "./settings";
 import type { State, Store } from "./state";
 import { fetchBundled } from "./task/bundled";
 import { type LabelledRow, readRows } from "./task/rows";
-import { NO_SEEDS, ownFiles, type OwnTask, ownWords } from "./task/own";
+import { isKind, NO_SEEDS, ownFiles, type OwnTask, ownWords } from "./task/own";
 
 /** How long a page that was reloaded may take to let go of the run it had. */
 const LEAVING_MS = 3000;
@@ -226,7 +226,9 @@ export class Studio {
 
   /** The seeds of the chosen task. */
   async seeds(): Promise<readonly LabelledRow[]> {
-    const read = readRows((await this.files()).seeds);
+    const { task, seeds } = await this.files();
+    const { type } = JSON.parse(task) as { type?: unknown };
+    const read = readRows(seeds, isKind(type) ? type : "classification");
     return "rows" in read ? read.rows : [];
   }
 

@@ -30,7 +30,7 @@ declare interface SeedbedEngine {
     signal: AbortSignal,
     log?: EngineLog,
   ): Promise<import("../events").Report>;
-  predict(text: string): Promise<import("../protocol").BeforeAfter>;
+  predict(text: string, context?: string): Promise<import("../protocol").BeforeAfter>;
   generate(prompt: string, options: import("../protocol").GenerateOptions, signal: AbortSignal): Promise<string[]>;
   embed(texts: string[], signal: AbortSignal): Promise<Float32Array>;
   adapter_config(): Promise<string>;

@@ -124,8 +124,8 @@ const handlers: Handlers = {
     return null;
   },
 
-  async predict({ text }) {
-    return theEngine().predict(text);
+  async predict({ text, context }) {
+    return theEngine().predict(text, context);
   },
 
   async generate({ prompt, options }, signal) {

@@ -5,7 +5,14 @@ import { type Is, isFlag, isNumber, isRecord, isText, listOf, mapOf, maybe, oneO
 
 const isRow = oneOf(...Object.keys(ROW_TITLES));
 const isStage = oneOf(...Object.keys(STAGE_TITLES));
-const isMetrics = shape({ accuracy: isNumber, macro_f1: isNumber, low: isNumber, high: isNumber, n: isNumber });
+const isMetrics = shape({
+  accuracy: isNumber,
+  macro_f1: isNumber,
+  low: isNumber,
+  high: isNumber,
+  n: isNumber,
+  ...Object.fromEntries(["f1", "f1_low", "f1_high", "precision", "recall"].map((name) => [name, maybe(isNumber)])),
+});
 
 const isRound = shape({ row: isRow, round: isNumber, generated: isNumber, accepted: isNumber, dev: maybe(isMetrics), f1_by_label: maybe(listOf(isNumber)) });
 
@@ -20,6 +27,8 @@ const isReport = shape({
   teacher: shape({ kind: isText, requests: isNumber, bytes: isNumber }),
   seconds: mapOf(isNumber),
 });
+
+export const isEntity = shape({ start: isNumber, end: isNumber, label: isText });
 
 export const isPrinciple = shape({
   id: isText,
@@ -38,6 +47,8 @@ const SHAPES: Record<RunEvent["type"], Is> = {
     model: isText,
     device: isText,
     seed: isNumber,
+    recipe: maybe(oneOf("psi", "lance", "evokd")),
+    kind: maybe(oneOf("classification", "ner", "qa")),
     labels: listOf(isText),
     seeds: isNumber,
     test: isNumber,
@@ -63,6 +74,9 @@ const SHAPES: Record<RunEvent["type"], Is> = {
     round: maybe(isNumber),
     model: maybe(isText),
     seed: maybe(isNumber),
+    answer: maybe(isText),
+    context: maybe(isText),
+    entities: maybe(listOf(isEntity)),
   }),
   train_step: shape({
     row: maybe(isRow),

@@ -1,5 +1,5 @@
 /** What was taken for what: a grid that can be walked by arrow keys, and what is behind the chosen cell. */
-import type { RowName } from "#seedbed/events";
+import type { RowName, TaskKind } from "#seedbed/events";
 import { sum } from "../result/per-class";
 import { weaknessWords } from "../result/verdict";
 import type { RunView } from "../run-view";
@@ -73,7 +73,7 @@ export class ConfusionPlace {
     }
     const focused = this.box.contains(document.activeElement) && document.activeElement !== this.box;
     this.box.replaceChildren(this.table(labels, result.confusion));
-    setText(this.weakness, weaknessWords(labels, result));
+    setText(this.weakness, `${noteOf(this.run?.started?.kind, labels)}${weaknessWords(labels, result)}`);
     this.choose(this.cell, focused);
   }
 
@@ -193,6 +193,15 @@ export class ConfusionPlace {
     );
     this.detail.replaceChildren(title, make("ul", { class: "pair-rows" }, ...lines));
   }
+}
+
+/** How to read the table where it counts something else than texts. */
+function noteOf(kind: TaskKind | undefined, labels: readonly string[]): string {
+  if (kind === "ner") {
+    return "Entities are counted: what was missed stands under “no entity”, what was invented beside it. ";
+  }
+  // Open questions have no labels, but forms that answers have.
+  return kind === "qa" && labels.includes("a few words") ? "Answers are counted by their form: a wrong one of the right form stands on the diagonal too. " : "";
 }
 
 function cellOf(labels: readonly string[], { gold, predicted }: Cell, value: number, total: number): HTMLTableCellElement {
