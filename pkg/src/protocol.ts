@@ -227,6 +227,8 @@ export interface Calls {
   predict: { input: { text: string; context?: string }; output: BeforeAfter };
   generate: { input: { prompt: string; options: GenerateOptions }; output: string[] };
   embed: { input: { texts: string[] }; output: Embeddings };
+  /** Makes a run that was brought back the one that `predict` and `embed` answer for. */
+  restore: { input: { from: { run: string } | { files: TaskFiles; adapter: AdapterFiles; model: ChosenModel } }; output: null };
   adapter: { input: Record<never, never>; output: AdapterFiles };
   instances: { input: Record<never, never>; output: string };
   kept: { input: Record<never, never>; output: Kept };

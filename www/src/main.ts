@@ -87,8 +87,11 @@ const places = [
   confusion,
   new ChangesPlace(),
   new RoundsPlace(),
-  new MapPlace({ seeds: () => studio.seeds(), embed: (texts, signal) => studio.client.call("embed", { texts }, signal) }),
-  new TryPlace((text, context) => studio.client.call("predict", context === "" ? { text } : { text, context })),
+  new MapPlace({ revive: () => studio.revive(), seeds: () => studio.seeds(), embed: (texts, signal) => studio.client.call("embed", { texts }, signal) }),
+  new TryPlace(async (text, context) => {
+    await studio.revive();
+    return studio.client.call("predict", context === "" ? { text } : { text, context });
+  }),
   new KeepPlace(studio.client, store, { ownTask: () => task.ownTask(), open: openSaved }),
   new StoredRunsPlace({ open: openStored, read: async (id) => viewOf(await studio.stored(id), -1, id), forget: (id) => studio.forget(id), resume }),
   tour,

@@ -224,6 +224,18 @@ export class Studio {
     this.store.update((state) => void (state.kept = left));
   }
 
+  /** Makes the engine answer for the run that is shown, where it was brought back from storage or a file. */
+  async revive(): Promise<void> {
+    const { state } = this.store;
+    const { run, opened } = state;
+    if (state.engineHasRun || opened?.adapter == null) {
+      return;
+    }
+    const from = run.id !== null ? { run: run.id } : { files: await this.files(), adapter: opened.adapter, model: chosenModel(state.models) };
+    await this.client.call("restore", { from });
+    this.store.update((now) => void (now.engineHasRun = now.run.run === run.run));
+  }
+
   /** The seeds of the chosen task. */
   async seeds(): Promise<readonly LabelledRow[]> {
     const { task, seeds } = await this.files();

@@ -17,6 +17,8 @@ const EDGE = 24;
 const HUES = 10;
 
 export interface MapEvents {
+  /** Brings the student of a stored run back into the engine. */
+  revive(): Promise<void>;
   seeds(): Promise<readonly LabelledRow[]>;
   embed(texts: string[], signal: AbortSignal): Promise<Embeddings>;
 }
@@ -26,8 +28,8 @@ export class MapPlace {
   private readonly legend = byId("map-legend", HTMLUListElement);
   private readonly words = byId("map-words", HTMLParagraphElement);
   private readonly said = byId("map-said", HTMLParagraphElement);
-  /** The run that is drawn, or about to be. */
-  private run = -1;
+  /** What is drawn, or about to be. */
+  private drawn = "";
   private work = new AbortController();
 
   constructor(private readonly events: MapEvents) {
@@ -37,14 +39,24 @@ export class MapPlace {
   draw(state: State): void {
     const { run } = state;
     const wanted = run.phase === "finished" && state.engineHasRun && run.instances.length > 0 ? run.run : -1;
-    if (wanted === this.run) {
+    // Another run that cannot be drawn yet is another reason why.
+    const key = `${wanted}:${run.run}:${run.phase}:${state.opened?.adapter == null}`;
+    if (key === this.drawn) {
       return;
     }
-    this.run = wanted;
+    this.drawn = key;
     this.work.abort();
     if (wanted === -1) {
-      const foreign = run.phase === "finished" && run.source !== "engine";
-      this.clear(foreign ? "Only the student that was taught in this tab can say where a text lies: play the run here to see its map." : "Drawn once a run is over.");
+      const back = run.phase === "finished" && run.source !== "engine" && run.instances.length > 0;
+      this.clear(back ? "The student says where a text lies; it is back with its run." : "Drawn once a run is over.");
+      if (back && state.opened?.adapter != null) {
+        const draw = make("button", { type: "button", class: "small" }, "Draw the map");
+        draw.addEventListener("click", () => {
+          this.clear("Bringing the student back …");
+          this.events.revive().catch((thrown: unknown) => this.clear(`The student could not be brought back (${thrown instanceof Error ? thrown.message : String(thrown)}).`));
+        });
+        this.box.append(draw);
+      }
       return;
     }
     this.work = new AbortController();

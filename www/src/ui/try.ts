@@ -1,6 +1,5 @@
 /** The visitor's own words, before and after, side by side. */
 import type { BeforeAfter, Prediction } from "#seedbed/protocol";
-import type { RunView } from "../run-view";
 import type { State } from "../state";
 import { kindOf } from "../recipe/rows";
 import { percent } from "../words";
@@ -26,14 +25,14 @@ export class TryPlace {
   }
 
   draw(state: State): void {
-    const able = state.engineHasRun && !isBusy(state);
+    const able = canAnswer(state);
     this.text.disabled = !able;
     this.context.disabled = !able;
     this.contextLine.hidden = kindOf(state) !== "qa";
     this.go.disabled = !able || this.asking;
     if (state.run.run !== this.run) {
       this.run = state.run.run;
-      this.answer.replaceChildren(emptyHint(hintFor(state.run.source)));
+      this.answer.replaceChildren(emptyHint(hintFor(state)));
       showError(this.error, null);
     }
   }
@@ -64,10 +63,18 @@ export class TryPlace {
   }
 }
 
-function hintFor(source: RunView["source"]): string {
-  return source === "engine"
+/** There is a student to ask: in the engine, or brought back from storage or a file with its task. */
+export function canAnswer(state: State): boolean {
+  const { engine, engineHasRun, opened, run, summary } = state;
+  return !isBusy(state) && engine !== null && (engineHasRun || (opened?.adapter != null && (run.id !== null || summary !== null)));
+}
+
+function hintFor(state: State): string {
+  return state.run.source === "engine"
     ? "Run first; then ask the model what you like."
-    : "What the run made is back, but not the model at work: press Play to train it anew, then ask.";
+    : state.opened?.adapter == null
+      ? "What the run made is back, but nothing was trained in it: press Play to train, then ask."
+      : "The student is back with its run: ask it what you like.";
 }
 
 /** Entities where they stand, or an answer in words; with closed answers, how likely each of them is. */
