@@ -30,6 +30,9 @@ test("a run is kept in the browser's storage, is shown again after a reload, and
   expect(await shown()).toEqual(before);
   await expect(page.getByRole("button", { name: "Adapter" })).toBeEnabled();
   await expect(studio.play).toBeEnabled();
+  await page.getByRole("button", { name: "Draw the map" }).click();
+  await expect(page.locator("#map-box svg")).toBeVisible();
+  await expect(page.getByRole("button", { name: "Ask", exact: true })).toBeEnabled();
 
   const files = await page.evaluate(async () => {
     const runs = await (await navigator.storage.getDirectory()).getDirectoryHandle("runs");
