@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
 import { policies } from "./policy-plugin.ts";
+import { knobs } from "./knobs-plugin.ts";
 import { offline } from "./offline-plugin.ts";
 
 /** The wasm builds that `cargo xtask` puts under `wasm/`: one for the CPU, one for WebGPU. */
@@ -25,7 +26,7 @@ export default defineConfig({
   resolve: { alias: { "#engine/cpu": engine("cpu"), "#engine/gpu": engine("gpu"), "#seedbed": packageSources, "@noble/hashes": hashes } },
   // ES modules in the worker, so that the engine that is not needed is never fetched.
   worker: { format: "es", rolldownOptions: { output: { assetFileNames } } },
-  plugins: [policies(), offline()],
+  plugins: [policies(), knobs(), offline()],
   build: {
     target: "es2022",
     // A data: URL would be refused by the page's Content-Security-Policy.

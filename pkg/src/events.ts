@@ -15,13 +15,32 @@ export type RowName =
 export type Stage = "principles" | "warm_up" | "generate" | "review" | "analyse" | "train" | "prefer" | "evaluate";
 export type Recipe = "psi" | "lance" | "evokd";
 
-/** All from 0 to 1; `low` and `high` are the 95 % interval of the accuracy on `n` test rows. */
+/** What an answer is: one of a few labels; the entities in a text; words. */
+export type TaskKind = "classification" | "ner" | "qa";
+
+/**
+ * All from 0 to 1; `low` and `high` are the 95 % interval of the accuracy on `n` test rows. Of entities, accuracy is the share of
+ * texts with exactly the right ones and `f1` that of entities; of questions, the share answered rightly and `f1` that of words.
+ */
 export interface Metrics {
   accuracy: number;
   macro_f1: number;
   low: number;
   high: number;
   n: number;
+  f1?: number;
+  f1_low?: number;
+  f1_high?: number;
+  precision?: number;
+  recall?: number;
+}
+
+/** A part of a text with its type; places count characters (Unicode scalars), `end` is the first after it. */
+export interface Entity {
+  start: number;
+  end: number;
+  label: string;
+  text?: string;
 }
 
 export interface Principle {
@@ -42,9 +61,24 @@ export interface Report {
   seed: number;
   recipe: Recipe;
   rows: Partial<Record<RowName, Metrics>>;
-  instances: { generated: number; accepted: number; refused: Record<string, number> };
+  instances: InstanceCounts;
+  /** The same for each row that had instances. */
+  instances_by_row?: Partial<Record<RowName, InstanceCounts>>;
+  /** Parts of the recipe that were switched off. */
+  ablations?: string[];
+  /** What each round did, of the recipes that have rounds. */
+  rounds?: RoundReport[];
+  /** Tokens read and written to write, label and review instances. */
+  tokens?: { read: number; written: number };
   teacher: { kind: "offline" | "recorded" | "api"; requests: number; bytes: number };
   seconds: Record<string, number>;
+}
+
+export interface InstanceCounts {
+  generated: number;
+  accepted: number;
+  /** By reason. */
+  refused: Record<string, number>;
 }
 
 export interface RunStarted {
@@ -54,6 +88,9 @@ export interface RunStarted {
   device: string;
   seed: number;
   recipe: Recipe;
+  /** `classification` where it is not said. */
+  kind?: TaskKind;
+  /** The labels; of entities their types, and `no entity`; of open questions the forms of answers. */
   labels: string[];
   seeds: number;
   test: number;
@@ -141,6 +178,11 @@ export interface InstanceWritten {
   model?: string;
   /** Seed of the generator of its batch. */
   seed?: number;
+  /** The answer in words, where that is more than a label. */
+  answer?: string;
+  entities?: Entity[];
+  /** The passage that a question is about. */
+  context?: string;
 }
 
 export interface TrainStep {

@@ -9,9 +9,9 @@
  * ```
  */
 export { Seedbed, type ModelSource } from "./seedbed";
-export type { Abortable, EvolveOptions, GenerateRequest, LoadOptions, LoadProgress, Student, StudentPrediction } from "./student";
+export type { Abortable, EvolveOptions, GenerateRequest, LoadOptions, LoadProgress, PredictOptions, Student, StudentPrediction } from "./student";
 export type { Run } from "./run";
-export type { Example, Task } from "./task";
+export type { EntityExample, Example, QuestionExample, Task } from "./task";
 export { SeedbedError, type ErrorCode } from "./errors";
 export type { AdapterFiles, DeviceChoice, Embeddings, ModelInfo, Prediction, TaskSummary } from "./protocol";
 export type { Dtype } from "./models/types";

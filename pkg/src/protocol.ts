@@ -1,5 +1,5 @@
 /** The language of page and worker: one union for requests, one for messages. */
-import type { Principle, Report, RowName, RunEvent } from "./events";
+import type { Entity, Principle, Report, RowName, RunEvent, TaskKind } from "./events";
 import type { Dtype, LookedUp, ModelPlan, Said, Shelf, StoredModel } from "./models/types";
 
 export type DeviceChoice = "auto" | "webgpu" | "cpu";
@@ -13,6 +13,7 @@ export interface TaskFiles {
 
 export interface TaskSummary {
   name: string;
+  kind?: TaskKind;
   instruction: string;
   labels: string[];
   seeds: number;
@@ -138,11 +139,20 @@ export interface RunOptions {
   seeds_per_label?: number;
   epochs?: number;
   rows?: RowName[];
+  /** Parts of the recipe that are switched off. */
+  ablations?: string[];
+  /** Any other knob of the recipe, by its name. */
+  [knob: string]: unknown;
 }
 
 export interface Prediction {
+  /** Of entities and open questions: the group that the answer is of. */
   label: string;
+  /** Of each label; empty for entities and open questions. */
   probabilities: Record<string, number>;
+  /** The answer in words, where that is more than a label. */
+  answer?: string;
+  entities?: Entity[];
 }
 
 export interface BeforeAfter {
@@ -214,9 +224,11 @@ export interface Calls {
   checkPrinciples: { input: { files: TaskFiles; text: string | null; options: RunOptions }; output: { principles: PrincipleSet; warnings: string[] } };
   ledger: { input: Record<never, never>; output: string | null };
   setLedger: { input: { ledger: string }; output: null };
-  predict: { input: { text: string }; output: BeforeAfter };
+  predict: { input: { text: string; context?: string }; output: BeforeAfter };
   generate: { input: { prompt: string; options: GenerateOptions }; output: string[] };
   embed: { input: { texts: string[] }; output: Embeddings };
+  /** Makes a run that was brought back the one that `predict` and `embed` answer for. */
+  restore: { input: { from: { run: string } | { files: TaskFiles; adapter: AdapterFiles; model: ChosenModel } }; output: null };
   adapter: { input: Record<never, never>; output: AdapterFiles };
   instances: { input: Record<never, never>; output: string };
   kept: { input: Record<never, never>; output: Kept };

@@ -51,6 +51,10 @@ export interface EvolveOptions extends Abortable {
   testLimit?: number;
   /** The students that are compared; without it those of the recipe. */
   rows?: RunOptions["rows"];
+  /** Parts of the recipe that are switched off, as `no_filter`. */
+  ablations?: string[];
+  /** Any other knob of the recipe by its name, as `{ temperature: 0.7 }`; `seedbed recipe psi` lists them. */
+  knobs?: Readonly<Record<string, string | number | boolean>>;
 }
 
 export interface GenerateRequest extends Abortable {
@@ -68,6 +72,11 @@ export interface GenerateRequest extends Abortable {
   topP?: number;
   /** Seed of the draws; 1 unless told. */
   seed?: number;
+}
+
+export interface PredictOptions extends Abortable {
+  /** The passage that a question is about. */
+  context?: string;
 }
 
 /** What the student says to a text, and what the untouched model says. */
@@ -170,9 +179,9 @@ export class Student {
     return run;
   }
 
-  /** The label of a text, by the student of the last run. There must have been a run: labels are a task's. */
-  async predict(text: string, { signal }: Abortable = {}): Promise<StudentPrediction> {
-    const { before, after } = await this.#call("predict", { text }, signal);
+  /** The answer to a text, by the student of the last run. There must have been a run: what an answer is, its task says. */
+  async predict(text: string, { signal, context }: PredictOptions = {}): Promise<StudentPrediction> {
+    const { before, after } = await this.#call("predict", given({ text, context }) as { text: string }, signal);
     return { ...(after ?? before), before };
   }
 
@@ -253,9 +262,10 @@ export class Student {
 }
 
 function toRunOptions(options: EvolveOptions): RunOptions {
-  const { recipe, teacher, seed, instances, rounds, epochs, learningRate, seedsPerLabel, testLimit, rows } = options;
+  const { recipe, teacher, seed, instances, rounds, epochs, learningRate, seedsPerLabel, testLimit, rows, ablations, knobs } = options;
   const principles = typeof teacher === "object" ? teacher.principles : undefined;
   return given({
+    ...knobs,
     recipe,
     principles,
     seed,
@@ -266,6 +276,7 @@ function toRunOptions(options: EvolveOptions): RunOptions {
     seeds_per_label: seedsPerLabel,
     test_limit: testLimit,
     rows,
+    ablations,
   });
 }
 

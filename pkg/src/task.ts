@@ -1,4 +1,5 @@
 /** A task as a program has it, and as the engine reads it. */
+import type { TaskKind } from "./events";
 import type { TaskFiles } from "./protocol";
 
 /** A labelled text. */
@@ -7,27 +8,46 @@ export interface Example {
   label: string;
 }
 
-/** What the student is to learn: to give a text one of a few labels. */
-export interface Task {
+/** A text with the entities in it; places count characters, `end` is the first after it. */
+export type EntityExample =
+  | { text: string; entities: readonly { start: number; end: number; label: string }[] }
+  /** BIO tags, one a token. */
+  | { tokens: readonly string[]; tags: readonly string[] };
+
+/** A question with its answer, or several that are right. */
+export interface QuestionExample {
+  question: string;
+  answer: string | number | readonly string[];
+  /** A passage that it is about. */
+  context?: string;
+  choices?: readonly string[];
+}
+
+interface Common<Row> {
   /** For people; `task` unless given. */
   name?: string;
   /** What to do, in one sentence, as one would tell a person. */
   instruction: string;
-  /** Two or more. */
-  labels: readonly string[];
   /** A handful of each label. They never leave the tab. */
-  seeds: readonly Example[];
+  seeds: readonly Row[];
   /** Rows to measure the student on; without them a part of the seeds is held out. */
-  test?: readonly Example[];
+  test?: readonly Row[];
 }
+
+/** What the student is to learn: to give a text one of a few labels, to find entities, or to answer questions. */
+export type Task =
+  | (Common<Example> & { kind?: "classification"; /** Two or more. */ labels: readonly string[] })
+  | (Common<EntityExample> & { kind: "ner"; /** The types; those of the seeds unless given. */ labels?: readonly string[] })
+  | (Common<QuestionExample> & { kind: "qa"; /** All the answers there are, where that is a closed list. */ labels?: readonly string[] });
 
 /** The three files of a task's folder. */
 export function toFiles(task: Task): TaskFiles {
-  const head = { task: task.name ?? "task", type: "classification", instruction: task.instruction, labels: task.labels };
+  const kind: TaskKind = task.kind ?? "classification";
+  const head = { task: task.name ?? "task", type: kind, instruction: task.instruction, labels: task.labels };
   const files: TaskFiles = { task: JSON.stringify(head), seeds: toLines(task.seeds) };
   return task.test === undefined ? files : { ...files, test: toLines(task.test) };
 }
 
-function toLines(examples: readonly Example[]): string {
-  return examples.map(({ text, label }) => JSON.stringify({ text, label })).join("\n");
+function toLines(rows: readonly object[]): string {
+  return rows.map((row) => JSON.stringify(row)).join("\n");
 }

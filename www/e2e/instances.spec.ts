@@ -9,7 +9,7 @@ test("an instance shows where it came from, and can be reworded, relabelled, del
   await expect(psi.nth(0)).toHaveText((await page.locator("#count-accepted").textContent()) ?? "");
   await expect(psi.nth(1)).toHaveText(/^[01]\.\d{3}$/);
   await expect(psi.nth(2)).toHaveText(/^\d+\.\d\s%$/);
-  await expect(page.locator('#diversity tr[data-row="direct"] td')).toHaveText(["0", "–", "–"]);
+  await expect(page.locator("#diversity tbody tr")).toHaveCount(1);
 
   const all = await studio.instances.count();
   const row = studio.instances.first();

@@ -30,6 +30,9 @@ test("a run is kept in the browser's storage, is shown again after a reload, and
   expect(await shown()).toEqual(before);
   await expect(page.getByRole("button", { name: "Adapter" })).toBeEnabled();
   await expect(studio.play).toBeEnabled();
+  await page.getByRole("button", { name: "Draw the map" }).click();
+  await expect(page.locator("#map-box svg")).toBeVisible();
+  await expect(page.getByRole("button", { name: "Ask", exact: true })).toBeEnabled();
 
   const files = await page.evaluate(async () => {
     const runs = await (await navigator.storage.getDirectory()).getDirectoryHandle("runs");
@@ -63,6 +66,14 @@ test("a run is kept in the browser's storage, is shown again after a reload, and
   await page.locator("#stored summary").click();
   const runs = page.locator("#stored-runs li");
   await expect(runs).toHaveCount(2);
+  // Two of them can be laid side by side.
+  const compared = page.locator("#compared");
+  await runs.nth(0).getByRole("checkbox").check();
+  await expect(compared).toContainText("Tick another run");
+  await runs.nth(1).getByRole("checkbox").check();
+  await expect(compared.locator("thead th")).toHaveCount(2);
+  await expect(compared.locator("tr", { hasText: "Untouched" }).locator("td")).toHaveText([/^\d+\.\d\s%/, /^\d+\.\d\s%/]);
+  await expect(compared.locator("tr", { hasText: "PSI" }).locator("td").filter({ hasText: "–" })).toHaveCount(1);
   await runs.nth(1).getByRole("button", { name: /^Show/ }).click();
   await expect(studio.bars).toHaveCount(2);
   await runs.nth(0).getByRole("button", { name: /^Delete/ }).click();

@@ -6,7 +6,7 @@ test("seeds can be edited as a table, and the checks say what looks wrong with t
   const studio = await Studio.open(page, "device=cpu");
   await studio.chooseOwn(CSV);
   const checks = page.locator("#own-checks li");
-  await expect(checks.filter({ hasText: "same words but different labels" })).toHaveCount(1);
+  await expect(checks.filter({ hasText: "same words but different answers" })).toHaveCount(1);
   await expect(checks.filter({ hasText: "Balanced: 2 to 3 seeds" })).toHaveCount(1);
 
   await page.getByRole("radio", { name: "Table", exact: true }).check();
@@ -14,7 +14,7 @@ test("seeds can be edited as a table, and the checks say what looks wrong with t
   await expect(rows).toHaveCount(5);
   await expect(rows.nth(0).locator("textarea")).toHaveValue("a lovely, sunny day");
   await expect(rows.nth(0).locator(".findings")).toHaveText("twice");
-  await expect(rows.nth(3).locator(".findings")).toHaveText("two labels");
+  await expect(rows.nth(3).locator(".findings")).toHaveText("two answers");
 
   // A row is reworded, one removed, one added; typing keeps the focus.
   await page.getByLabel("Words of row 1").fill("what joy");

@@ -9,9 +9,10 @@ import "./style/instances.css";
 import "./style/map.css";
 import "./style/tour.css";
 import "./style/models.css";
-import { ModelShelf } from "./models/shelf";
+import "./style/rounds.css";
 import "./style/boundary.css";
-import type { SavedRun } from "./run-file/run-file";
+import { ModelShelf } from "./models/shelf";
+import { type SavedRun, viewOf } from "./run-file/run-file";
 import { OWN_TASK, readSettings, writeSettings } from "./settings";
 import { Store } from "./state";
 import { Studio } from "./studio";
@@ -31,6 +32,7 @@ import { byId } from "./ui/dom";
 import { MapPlace } from "./ui/map";
 import { PrinciplesPlace } from "./ui/principles";
 import { ResultPlace } from "./ui/result";
+import { RoundsPlace } from "./ui/rounds";
 import { RulesPlace } from "./ui/rules";
 import { RunBar } from "./ui/run-bar";
 import { SettingsPlace } from "./ui/settings";
@@ -84,10 +86,14 @@ const places = [
   new ResultPlace(),
   confusion,
   new ChangesPlace(),
-  new MapPlace({ seeds: () => studio.seeds(), embed: (texts, signal) => studio.client.call("embed", { texts }, signal) }),
-  new TryPlace((text) => studio.client.call("predict", { text })),
+  new RoundsPlace(),
+  new MapPlace({ revive: () => studio.revive(), seeds: () => studio.seeds(), embed: (texts, signal) => studio.client.call("embed", { texts }, signal) }),
+  new TryPlace(async (text, context) => {
+    await studio.revive();
+    return studio.client.call("predict", context === "" ? { text } : { text, context });
+  }),
   new KeepPlace(studio.client, store, { ownTask: () => task.ownTask(), open: openSaved }),
-  new StoredRunsPlace({ open: openStored, forget: (id) => studio.forget(id), resume }),
+  new StoredRunsPlace({ open: openStored, read: async (id) => viewOf(await studio.stored(id), -1, id), forget: (id) => studio.forget(id), resume }),
   tour,
 ];
 store.subscribe((state) => {

@@ -1,5 +1,5 @@
 /** What the page knows of a run: everything it shows is read off the events. */
-import type { DpoStep, InstanceWritten, Metrics, Principle, Report, RowName, RunEvent, RunStarted, Stage, TrainStep, Verdict } from "#seedbed/events";
+import type { DpoStep, InstanceWritten, Metrics, Preferred, Principle, QuotasSet, Report, Reviewed, RoundReport, RowName, RunEvent, RunStarted, Stage, TrainStep, Verdict, WeaknessFound } from "#seedbed/events";
 import type { Edits } from "./instances/edits";
 
 export type Phase = "idle" | "loading" | "running" | "stopping" | "stopped" | "finished" | "failed";
@@ -21,6 +21,16 @@ export interface StageNow {
 export interface RowResult {
   metrics: Metrics;
   confusion: number[][];
+}
+
+/** What is known of one round of a recipe that has rounds. */
+export interface Round {
+  round: number;
+  report: RoundReport | null;
+  weakness: WeaknessFound["card"] | null;
+  quotas: Pick<QuotasSet, "hard" | "easy"> | null;
+  reviews: Reviewed[];
+  preferences: Preferred[];
 }
 
 export interface RunView {
@@ -51,6 +61,13 @@ export interface RunView {
   /** Steps of preference training. */
   preferences: Partial<Record<Trained, DpoStep[]>>;
   lastStep: TrainStep | DpoStep | null;
+  rounds: Round[];
+  /** The round that is under way, from 1; 0 before the first, and where a recipe has none. */
+  round: number;
+  /** The round in which each principle was written, by id, where that was not before the first. */
+  bornIn: Map<string, number>;
+  /** What the engine had to say meanwhile. */
+  notes: string[];
   rows: Partial<Record<RowName, RowResult>>;
   report: Report | null;
   error: string | null;
@@ -77,6 +94,10 @@ export function emptyRun(run: number): RunView {
     steps: {},
     preferences: {},
     lastStep: null,
+    rounds: [],
+    round: 0,
+    bornIn: new Map(),
+    notes: [],
     rows: {},
     report: null,
     error: null,
@@ -109,12 +130,34 @@ export function take(view: RunView, event: RunEvent): void {
       return;
     case "principle":
       view.principles.push(event.principle);
+      if (view.round > 1) {
+        view.bornIn.set(event.principle.id, view.round);
+      }
       return;
     case "verdict":
       view.verdicts.set(event.verdict.id, event.verdict);
       return;
     case "instance":
       view.instances.push(event);
+      return;
+    case "review":
+      roundOf(view, event.round).reviews.push(event);
+      return;
+    case "preference":
+      roundOf(view, event.round).preferences.push(event);
+      return;
+    case "weakness":
+      roundOf(view, event.round).weakness = event.card;
+      return;
+    case "quotas":
+      roundOf(view, event.round).quotas = { hard: event.hard, easy: event.easy };
+      return;
+    case "round_finished":
+      roundOf(view, event.report.round).report = event.report;
+      view.round = event.report.round + 1;
+      return;
+    case "note":
+      view.notes.push(event.text);
       return;
     case "train_step":
       (view.steps[trainedBy(event)] ??= []).push(event);
@@ -129,7 +172,22 @@ export function take(view: RunView, event: RunEvent): void {
       return;
     case "finished":
       view.report = event.report;
+      // Only at the end it is known which round is the run's.
+      for (const report of event.report.rounds ?? []) {
+        roundOf(view, report.round).report = report;
+      }
       view.overall = 1;
       view.secondsLeft = 0;
   }
+}
+
+function roundOf(view: RunView, round: number): Round {
+  view.round = Math.max(view.round, round);
+  const known = view.rounds.find((each) => each.round === round);
+  if (known !== undefined) {
+    return known;
+  }
+  const fresh: Round = { round, report: null, weakness: null, quotas: null, reviews: [], preferences: [] };
+  view.rounds.push(fresh);
+  return fresh;
 }

@@ -16,7 +16,7 @@ import { OWN_TASK, toRunOptions, writeSettings } from "./settings";
 import type { State, Store } from "./state";
 import { fetchBundled } from "./task/bundled";
 import { type LabelledRow, readRows } from "./task/rows";
-import { NO_SEEDS, ownFiles, type OwnTask, ownWords } from "./task/own";
+import { isKind, NO_SEEDS, ownFiles, type OwnTask, ownWords } from "./task/own";
 
 /** How long a page that was reloaded may take to let go of the run it had. */
 const LEAVING_MS = 3000;
@@ -224,9 +224,23 @@ export class Studio {
     this.store.update((state) => void (state.kept = left));
   }
 
+  /** Makes the engine answer for the run that is shown, where it was brought back from storage or a file. */
+  async revive(): Promise<void> {
+    const { state } = this.store;
+    const { run, opened } = state;
+    if (state.engineHasRun || opened?.adapter == null) {
+      return;
+    }
+    const from = run.id !== null ? { run: run.id } : { files: await this.files(), adapter: opened.adapter, model: chosenModel(state.models) };
+    await this.client.call("restore", { from });
+    this.store.update((now) => void (now.engineHasRun = now.run.run === run.run));
+  }
+
   /** The seeds of the chosen task. */
   async seeds(): Promise<readonly LabelledRow[]> {
-    const read = readRows((await this.files()).seeds);
+    const { task, seeds } = await this.files();
+    const { type } = JSON.parse(task) as { type?: unknown };
+    const read = readRows(seeds, isKind(type) ? type : "classification");
     return "rows" in read ? read.rows : [];
   }
 

@@ -32,8 +32,6 @@ export const ROW_ABOUT: Record<RowName, string> = {
 
 export const TRAINED_TITLES: Record<Trained, string> = { ...ROW_TITLES, warm_up: "Warm-up" };
 
-export const STAGES: readonly Stage[] = ["principles", "warm_up", "generate", "train", "evaluate"];
-
 export const STAGE_TITLES: Record<Stage, string> = {
   review: "Review",
   analyse: "Errors",
@@ -56,7 +54,7 @@ function doing(stage: Stage, row: RowName | null): string {
     case "warm_up":
       return "Warming up on the seeds";
     case "generate":
-      return row === "direct" ? "Writing instances without principles" : "Writing instances from the principles";
+      return row === "direct" ? "Writing instances without principles" : row === "lance" ? "Writing instances" : "Writing instances from the principles";
     case "review":
       return "Reviewing answers";
     case "analyse":

@@ -30,8 +30,10 @@ declare interface SeedbedEngine {
     signal: AbortSignal,
     log?: EngineLog,
   ): Promise<import("../events").Report>;
-  predict(text: string): Promise<import("../protocol").BeforeAfter>;
+  predict(text: string, context?: string): Promise<import("../protocol").BeforeAfter>;
   generate(prompt: string, options: import("../protocol").GenerateOptions, signal: AbortSignal): Promise<string[]>;
+  /** A run that was brought back: from now on it is the last one. */
+  restore(task: string, seeds: string, test: string | undefined, config: string, weights: Uint8Array): void;
   embed(texts: string[], signal: AbortSignal): Promise<Float32Array>;
   adapter_config(): Promise<string>;
   adapter_weights(): Promise<Uint8Array>;

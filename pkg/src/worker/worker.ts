@@ -1,6 +1,6 @@
 /** The worker: owns the engine, so that the page never waits. It answers the requests of `protocol.ts`, and nothing else. */
 import { BUNDLED_MODEL } from "../models/bundled";
-import type { CallName, Calls, ChosenModel, LoadSource, Message, ModelInfo, Request } from "../protocol";
+import type { AdapterFiles, CallName, Calls, ChosenModel, LoadSource, Message, ModelInfo, Request, TaskFiles } from "../protocol";
 import { openEngine } from "./device";
 import { installDoor } from "./door";
 import { CodedError, toFailure } from "./failure";
@@ -124,8 +124,8 @@ const handlers: Handlers = {
     return null;
   },
 
-  async predict({ text }) {
-    return theEngine().predict(text);
+  async predict({ text, context }) {
+    return theEngine().predict(text, context);
   },
 
   async generate({ prompt, options }, signal) {
@@ -135,6 +135,15 @@ const handlers: Handlers = {
   async embed({ texts }, signal) {
     const values = await theEngine().embed(texts, signal);
     return { width: texts.length === 0 ? 0 : values.length / texts.length, values };
+  },
+
+  async restore({ from }, given) {
+    return alone(given, async (signal) => {
+      const { files, adapter, model } = "run" in from ? await keptOf(from.run) : from;
+      await loadModel(model, signal);
+      theEngine().restore(files.task, files.seeds, files.test, adapter.config, adapter.weights);
+      return null;
+    });
   },
 
   async adapter() {
@@ -187,6 +196,15 @@ const handlers: Handlers = {
     return { ...said, seconds: (performance.now() - begin) / 1000, heap };
   },
 };
+
+/** What a stored run is brought back from. */
+async function keptOf(run: string): Promise<{ files: TaskFiles; adapter: AdapterFiles; model: ChosenModel }> {
+  const [{ model }, { task, seeds, test, adapter }] = await Promise.all([begunWith(run), storedRun(run)]);
+  if (adapter === null) {
+    throw new CodedError("storage", "Nothing was trained in this run, so there is no student to ask.");
+  }
+  return { files: { task, seeds, ...(test === null ? {} : { test }) }, adapter, model: model ?? { model: BUNDLED_MODEL, dtype: "f32" } };
+}
 
 /** One run at a time; Stop reaches it by the signal. */
 async function alone<T>(given: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {

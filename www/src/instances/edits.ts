@@ -1,11 +1,19 @@
 /** What the visitor changed in the instances. What the engine wrote stays as it is beside it. */
-import type { InstanceWritten } from "#seedbed/events";
+import type { Entity, InstanceWritten } from "#seedbed/events";
 
-export interface Edit {
-  text?: string;
-  label?: string;
+/** What a person may reword; `entities` go with the text, whose places they name. */
+export interface Wording {
+  text: string;
+  label: string;
+  answer?: string;
+  entities?: Entity[];
+}
+
+export interface Edit extends Partial<Wording> {
   deleted?: boolean;
 }
+
+const WORDING = ["text", "label", "answer", "entities"] as const;
 
 /** By the instance's place in the run, counted from 0. */
 export type Edits = Map<number, Edit>;
@@ -16,13 +24,8 @@ export interface Instance extends InstanceWritten {
 }
 
 export function edited(instance: InstanceWritten, edit: Edit | undefined): Instance {
-  return {
-    ...instance,
-    text: edit?.text ?? instance.text,
-    label: edit?.label ?? instance.label,
-    edited: edit?.text !== undefined || edit?.label !== undefined,
-    deleted: edit?.deleted === true,
-  };
+  const { deleted = false, ...wording } = edit ?? {};
+  return { ...instance, ...wording, edited: Object.keys(wording).length > 0, deleted };
 }
 
 /** The instances as they are to be used: with the changes, without those that were deleted. */
@@ -32,12 +35,12 @@ export function kept(instances: readonly InstanceWritten[], edits: Edits): Insta
 
 /** Takes a change in; what equals the engine's own is no change. */
 export function change(edits: Edits, index: number, instance: InstanceWritten, to: Edit): void {
-  const { text, label, deleted } = { ...edits.get(index), ...to };
-  const edit: Edit = {
-    ...(text === undefined || text === instance.text ? {} : { text }),
-    ...(label === undefined || label === instance.label ? {} : { label }),
-    ...(deleted === true ? { deleted } : {}),
-  };
+  const wanted: Edit = { ...edits.get(index), ...to };
+  const same = (name: (typeof WORDING)[number]) => wanted[name] === undefined || JSON.stringify(wanted[name]) === JSON.stringify(instance[name]);
+  const edit = Object.fromEntries(WORDING.filter((name) => !same(name)).map((name) => [name, wanted[name]])) as Edit;
+  if (wanted.deleted === true) {
+    edit.deleted = true;
+  }
   if (Object.keys(edit).length === 0) {
     edits.delete(index);
   } else {

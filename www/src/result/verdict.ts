@@ -1,25 +1,43 @@
-/** What the numbers say about PSI against seeds only, and nothing beyond it. */
-import type { Metrics, RowName } from "#seedbed/events";
+/** What the numbers say about a recipe against seeds only and its own baseline, and nothing beyond it. */
+import type { Metrics, Recipe, RowName, TaskKind } from "#seedbed/events";
+import { headline } from "./headline";
+import { BASELINES } from "../recipe/recipes";
 import type { RowResult } from "../run-view";
 import { count, percent, plural, ROW_TITLES } from "../words";
 import { classChanges, sum, worstMistake } from "./per-class";
 
-export function verdict(rows: Partial<Record<RowName, Metrics>>): string {
-  const { psi, seeds_only: seeds } = rows;
-  if (psi === undefined || seeds === undefined) {
-    return "PSI and seeds only were not both measured, so there is nothing to compare.";
+/** Against seeds only first, then against the recipe's own baseline, as far as they were measured. */
+export function verdict(recipe: Recipe, kind: TaskKind, rows: Partial<Record<RowName, Metrics>>): string[] {
+  const others: RowName[] = ["seeds_only", BASELINES[recipe]];
+  const sentences = others.map((other) => against(recipe, other, kind, rows)).filter((sentence) => sentence !== null);
+  return sentences.length > 0 ? sentences : [`${ROW_TITLES[recipe]} and seeds only were not both measured, so there is nothing to compare.`];
+}
+
+const OTHERS: Partial<Record<RowName, string>> = {
+  seeds_only: "seeds only",
+  direct: "writing without principles",
+  round_zero: "its own start",
+  static: "writing in one go",
+};
+
+function against(own: RowName, other: RowName, kind: TaskKind, rows: Partial<Record<RowName, Metrics>>): string | null {
+  const [mine, theirs] = [rows[own], rows[other]];
+  if (mine === undefined || theirs === undefined) {
+    return null;
   }
-  const numbers = `${percent(psi.accuracy)} against ${percent(seeds.accuracy)} on ${count(psi.n)} test rows`;
-  const points = Math.abs(psi.accuracy - seeds.accuracy) * 100;
+  const [here, there] = [headline(mine, kind), headline(theirs, kind)];
+  const [name, than] = [ROW_TITLES[own], OTHERS[other] ?? other];
+  const numbers = `${percent(here.value)} against ${percent(there.value)} on ${count(mine.n)} test rows`;
+  const points = Math.abs(here.value - there.value) * 100;
   if (points < 0.05) {
-    return `PSI and seeds only came out alike: ${numbers}.`;
+    return `${name} and ${than} came out alike: ${numbers}.`;
   }
-  const apart = psi.low > seeds.high || seeds.low > psi.high;
+  const apart = here.low > there.high || there.low > here.high;
   const doubt = apart ? "The 95 % intervals do not overlap." : "The 95 % intervals overlap, so this may be chance.";
   const outcome =
-    psi.accuracy > seeds.accuracy
-      ? `PSI beat seeds only by ${points.toFixed(1)} points`
-      : `PSI did not beat seeds only; it was ${points.toFixed(1)} points worse`;
+    here.value > there.value
+      ? `${name} beat ${than} by ${points.toFixed(1)} points`
+      : `${name} did not beat ${than}; it was ${points.toFixed(1)} points worse`;
   return `${outcome}: ${numbers}. ${doubt}`;
 }
 

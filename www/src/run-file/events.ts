@@ -5,9 +5,19 @@ import { type Is, isFlag, isNumber, isRecord, isText, listOf, mapOf, maybe, oneO
 
 const isRow = oneOf(...Object.keys(ROW_TITLES));
 const isStage = oneOf(...Object.keys(STAGE_TITLES));
-const isMetrics = shape({ accuracy: isNumber, macro_f1: isNumber, low: isNumber, high: isNumber, n: isNumber });
+const isMetrics = shape({
+  accuracy: isNumber,
+  macro_f1: isNumber,
+  low: isNumber,
+  high: isNumber,
+  n: isNumber,
+  ...Object.fromEntries(["f1", "f1_low", "f1_high", "precision", "recall"].map((name) => [name, maybe(isNumber)])),
+});
+
+const isRound = shape({ row: isRow, round: isNumber, generated: isNumber, accepted: isNumber, dev: maybe(isMetrics), f1_by_label: maybe(listOf(isNumber)) });
 
 const isReport = shape({
+  rounds: maybe(listOf(isRound)),
   task: isText,
   model: isText,
   device: isText,
@@ -17,6 +27,8 @@ const isReport = shape({
   teacher: shape({ kind: isText, requests: isNumber, bytes: isNumber }),
   seconds: mapOf(isNumber),
 });
+
+export const isEntity = shape({ start: isNumber, end: isNumber, label: isText });
 
 export const isPrinciple = shape({
   id: isText,
@@ -35,6 +47,8 @@ const SHAPES: Record<RunEvent["type"], Is> = {
     model: isText,
     device: isText,
     seed: isNumber,
+    recipe: maybe(oneOf("psi", "lance", "evokd")),
+    kind: maybe(oneOf("classification", "ner", "qa")),
     labels: listOf(isText),
     seeds: isNumber,
     test: isNumber,
@@ -60,6 +74,9 @@ const SHAPES: Record<RunEvent["type"], Is> = {
     round: maybe(isNumber),
     model: maybe(isText),
     seed: maybe(isNumber),
+    answer: maybe(isText),
+    context: maybe(isText),
+    entities: maybe(listOf(isEntity)),
   }),
   train_step: shape({
     row: maybe(isRow),
@@ -86,7 +103,7 @@ const SHAPES: Record<RunEvent["type"], Is> = {
   preference: shape({ row: isRow, round: isNumber, text: isText, chosen: isText, rejected: isText, scores: listOf(isNumber) }),
   weakness: shape({ row: isRow, round: isNumber, card: isRecord }),
   quotas: shape({ row: isRow, round: isNumber, hard: listOf(isNumber), easy: listOf(isNumber) }),
-  round_finished: shape({ report: shape({ row: isRow, round: isNumber, generated: isNumber, accepted: isNumber, dev: maybe(isMetrics) }) }),
+  round_finished: shape({ report: isRound }),
   brief: shape({ text: isText, destination: isText, epsilon: isNumber }),
   note: shape({ text: isText }),
   row_finished: shape({ row: isRow, metrics: isMetrics, confusion: listOf(listOf(isNumber)) }),

@@ -4,9 +4,9 @@ import type { Edit, Edits } from "../instances/edits";
 import { type Ledger, readLedger } from "../boundary/ledger";
 import type { AdapterFiles, PrincipleSet } from "#seedbed/protocol";
 import { emptyRun, type RunView, take } from "../run-view";
-import type { OwnTask } from "../task/own";
+import { isKind, type OwnTask } from "../task/own";
 import { bytesToBase64, base64ToBytes } from "./base64";
-import { isPrinciple, knownEvent } from "./events";
+import { isEntity, isPrinciple, knownEvent } from "./events";
 import { isNumber, isRecord, isText, maybe, isFlag, listOf, shape } from "./shape";
 
 const FORMAT = "seedbed-run";
@@ -63,8 +63,16 @@ export async function readRun(file: Blob): Promise<SavedRun> {
     adapter: readAdapter(adapter),
     ledger: readLedger(value["ledger"]),
     principles: readPrinciples(value["principles"]),
-    own: shape({ instruction: isText, seeds: isText, test: isText })(own) ? (own as OwnTask) : null,
+    own: readOwn(own),
   };
+}
+
+function readOwn(value: unknown): OwnTask | null {
+  if (!isRecord(value) || !shape({ instruction: isText, seeds: isText, test: isText })(value)) {
+    return null;
+  }
+  const { kind } = value;
+  return { ...(value as unknown as OwnTask), kind: isKind(kind) ? kind : "classification" };
 }
 
 function parse(text: string): unknown {
@@ -93,7 +101,7 @@ function readEvents(value: unknown): RunEvent[] {
 }
 
 export function readEdits(value: unknown): Edits {
-  const isEdit = shape({ text: maybe(isText), label: maybe(isText), deleted: maybe(isFlag) });
+  const isEdit = shape({ text: maybe(isText), label: maybe(isText), answer: maybe(isText), entities: maybe(listOf(isEntity)), deleted: maybe(isFlag) });
   const pairs = (Array.isArray(value) ? value : []).filter(
     (pair): pair is [number, Edit] => Array.isArray(pair) && isNumber(pair[0]) && isEdit(pair[1]),
   );

@@ -2,6 +2,7 @@
 import { readLedger } from "../boundary/ledger";
 import type { RunEvent } from "#seedbed/events";
 import type { StoredFiles } from "#seedbed/protocol";
+import { isKind } from "../task/own";
 import { isRecord } from "./shape";
 import { knownEvent } from "./events";
 import { readEdits, readPrinciples, type SavedRun } from "./run-file";
@@ -28,6 +29,7 @@ export function savedRunOf(files: StoredFiles): SavedRun {
     ledger: readLedger(parsed(files.ledger ?? "")),
     principles: readPrinciples(parsed(files.answers ?? "")),
     own: {
+      kind: isRecord(task) && isKind(task["type"]) ? task["type"] : "classification",
       instruction: isRecord(task) && typeof task["instruction"] === "string" ? task["instruction"] : "",
       seeds: files.seeds,
       test: files.test ?? "",

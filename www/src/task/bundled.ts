@@ -18,6 +18,16 @@ export const BUNDLED: readonly Bundled[] = [
     title: "What is a question about?",
     about: "CLINC: banking, travel, kitchen, small talk … 10 domains",
   },
+  {
+    name: "snips_playlist",
+    title: "What is each part of a command?",
+    about: "SNIPS: artist, playlist, its owner … 5 kinds of entities",
+  },
+  {
+    name: "snips_which_playlist",
+    title: "Which playlist is meant?",
+    about: "SNIPS: an answer in words, out of the command",
+  },
 ];
 
 export async function fetchBundled(name: string): Promise<TaskFiles> {

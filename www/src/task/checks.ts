@@ -1,14 +1,16 @@
 /** What looks wrong with seeds before anything is run. All of it happens in the tab, in small slices. */
 import { count, plural } from "../words";
+import type { TaskKind } from "#seedbed/events";
+import { unmarked } from "./entities";
 import type { LabelledRow } from "./rows";
 
 export type Finding = "empty" | "unlabelled" | "duplicate" | "contradiction" | "leak";
 
 export const FINDING_TITLES: Record<Finding, string> = {
   empty: "no text",
-  unlabelled: "no label",
+  unlabelled: "no answer",
   duplicate: "twice",
-  contradiction: "two labels",
+  contradiction: "two answers",
   leak: "in the test",
 };
 
@@ -25,7 +27,7 @@ const LOPSIDED = 3;
 const SLICE_MS = 8;
 
 /** `null` when `stale` said meanwhile that nobody wants to know any more. */
-export async function checkRows(seeds: readonly LabelledRow[], test: readonly LabelledRow[], stale: () => boolean): Promise<Check | null> {
+export async function checkRows(kind: TaskKind, seeds: readonly LabelledRow[], test: readonly LabelledRow[], stale: () => boolean): Promise<Check | null> {
   let end = performance.now() + SLICE_MS;
   const pause = async () => {
     if (performance.now() > end) {
@@ -60,7 +62,8 @@ export async function checkRows(seeds: readonly LabelledRow[], test: readonly La
         own.add("leak");
       }
     }
-    if (row.label.trim() === "") {
+    // A text without entities is an answer too.
+    if (row.label.trim() === "" && kind !== "ner") {
       own.add("unlabelled");
     }
     if (await pause()) {
@@ -75,19 +78,19 @@ export async function checkRows(seeds: readonly LabelledRow[], test: readonly La
       }
     }
   }
-  return { findings, lines: linesOf(seeds, test, findings) };
+  return { findings, lines: linesOf(kind, seeds, test, findings) };
 }
 
-function linesOf(seeds: readonly LabelledRow[], test: readonly LabelledRow[], findings: readonly Set<Finding>[]): Check["lines"] {
+function linesOf(kind: TaskKind, seeds: readonly LabelledRow[], test: readonly LabelledRow[], findings: readonly Set<Finding>[]): Check["lines"] {
   const having = (finding: Finding) => findings.filter((own) => own.has(finding)).length;
-  const lines = [balance(seeds)];
+  const lines = kind === "qa" ? [] : [balance(kind, seeds)];
   const contradictions = having("contradiction");
   const duplicates = having("duplicate");
   lines.push(
     contradictions > 0
-      ? { good: false, text: `${plural(contradictions, "seed")} have the same words but different labels.` }
+      ? { good: false, text: `${plural(contradictions, "seed")} have the same words but different answers.` }
       : duplicates > 0
-        ? { good: false, text: `${plural(duplicates, "seed")} have the same words and label; one of each is used.` }
+        ? { good: false, text: `${plural(duplicates, "seed")} have the same words and answer; one of each is used.` }
         : { good: true, text: "No seed is there twice." },
   );
   const leaks = having("leak");
@@ -100,27 +103,29 @@ function linesOf(seeds: readonly LabelledRow[], test: readonly LabelledRow[], fi
   }
   const empty = findings.filter((own) => own.has("empty") || own.has("unlabelled")).length;
   if (empty > 0) {
-    lines.push({ good: false, text: `${plural(empty, "row")} lack text or label.` });
+    lines.push({ good: false, text: `${plural(empty, "row")} lack text or answer.` });
   }
   return lines;
 }
 
-function balance(seeds: readonly LabelledRow[]): { good: boolean; text: string } {
+function balance(kind: TaskKind, seeds: readonly LabelledRow[]): { good: boolean; text: string } {
   const counts = new Map<string, number>();
   for (const row of seeds) {
-    const label = row.label.trim();
-    if (label !== "") {
+    const labels = kind === "ner" ? unmarked(row.text).entities.map((entity) => entity.label) : [row.label.trim()];
+    for (const label of labels.filter((name) => name !== "")) {
       counts.set(label, (counts.get(label) ?? 0) + 1);
     }
   }
   const sorted = [...counts].sort((a, b) => b[1] - a[1]);
   const [most, fewest] = [sorted[0], sorted.at(-1)];
-  if (most === undefined || fewest === undefined || sorted.length < 2) {
-    return { good: false, text: "There should be at least two labels." };
+  const [what, one] = kind === "ner" ? ["types", "entity"] : ["labels", "seed"];
+  const many = kind === "ner" ? "entities" : "seeds";
+  if (most === undefined || fewest === undefined || (kind !== "ner" && sorted.length < 2)) {
+    return { good: false, text: kind === "ner" ? "No entity is marked yet." : "There should be at least two labels." };
   }
   return most[1] > LOPSIDED * fewest[1]
-    ? { good: false, text: `Lopsided: ${most[0]} has ${plural(most[1], "seed")}, ${fewest[0]} only ${count(fewest[1])}.` }
-    : { good: true, text: `Balanced: ${fewest[1] === most[1] ? "" : `${count(fewest[1])} to `}${plural(most[1], "seed")} for each of ${count(sorted.length)} labels.` };
+    ? { good: false, text: `Lopsided: ${most[0]} has ${plural(most[1], one, many)}, ${fewest[0]} only ${count(fewest[1])}.` }
+    : { good: true, text: `Balanced: ${fewest[1] === most[1] ? "" : `${count(fewest[1])} to `}${plural(most[1], one, many)} for each of ${count(sorted.length)} ${what}.` };
 }
 
 /** The words of a text without case and punctuation, as far as texts of any length are worth comparing. */

@@ -1,7 +1,11 @@
-/** Labelled rows as the table shows them, read from the same three forms as the engine reads, written as JSON lines. */
+/** Labelled rows as the table shows them, read from the same forms as the engine reads, written as JSON lines. */
+import type { TaskKind } from "#seedbed/events";
+import { conllRows, entityRow, entityTypes, marked, unmarked } from "./entities";
 
 export interface LabelledRow {
+  /** Of entities, the sentence with its marks; of questions, the question. */
   text: string;
+  /** Of entities, their types; of questions, the answer. */
   label: string;
   /** Other fields of a JSON line, which are the visitor's to keep. */
   rest?: Record<string, unknown>;
@@ -9,15 +13,22 @@ export interface LabelledRow {
 
 export type Read = { rows: LabelledRow[] } | { problem: string };
 
+/** What the engine takes for the question of a row, and for its answer. */
+const QUESTION = ["question", "text", "input"];
+const ANSWER = ["answer", "output", "target", "label"];
+
 /** The engine is the judge of what can be run; here a missing label or text is an empty cell, so that it can be filled in. */
-export function readRows(source: string): Read {
+export function readRows(source: string, kind: TaskKind = "classification"): Read {
   const text = source.replace(/^\uFEFF/, "");
   const first = text.split("\n").find((line) => line.trim() !== "");
   if (first === undefined) {
     return { rows: [] };
   }
   if (first.trimStart().startsWith("{")) {
-    return eachLine(text, jsonRow);
+    return eachLine(text, (line) => jsonRow(line, kind));
+  }
+  if (kind === "ner") {
+    return conllRows(text);
   }
   const columns = columnsOf(first);
   if (columns !== null) {
@@ -26,8 +37,12 @@ export function readRows(source: string): Read {
   return eachLine(text, tabRow);
 }
 
-export function writeRows(rows: readonly LabelledRow[]): string {
-  return rows.map(({ text, label, rest }) => JSON.stringify({ text, label, ...rest })).join("\n");
+export function writeRows(rows: readonly LabelledRow[], kind: TaskKind = "classification"): string {
+  return rows.map((row) => JSON.stringify({ ...fieldsOf(row, kind), ...row.rest })).join("\n");
+}
+
+function fieldsOf({ text, label }: LabelledRow, kind: TaskKind): object {
+  return kind === "ner" ? unmarked(text) : kind === "qa" ? { question: text, answer: label } : { text, label };
 }
 
 function eachLine(text: string, read: (line: string) => LabelledRow | null): Read {
@@ -45,18 +60,30 @@ function eachLine(text: string, read: (line: string) => LabelledRow | null): Rea
   return { rows };
 }
 
-function jsonRow(line: string): LabelledRow | null {
+function jsonRow(line: string, kind: TaskKind): LabelledRow | null {
   try {
     const value: unknown = JSON.parse(line);
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
       return null;
     }
-    const { text, label, ...rest } = value as Record<string, unknown>;
-    const cell = (field: unknown) => (typeof field === "string" ? field : typeof field === "number" ? String(field) : "");
-    return { text: cell(text), label: cell(label), ...(Object.keys(rest).length === 0 ? {} : { rest }) };
+    const fields = value as Record<string, unknown>;
+    if (kind === "ner") {
+      const found = entityRow(fields);
+      return found === null ? null : { text: marked(found), label: entityTypes(found) };
+    }
+    const [question, answer] = kind === "qa" ? [QUESTION, ANSWER].map((names) => names.find((name) => name in fields)) : ["text", "label"];
+    const rest = Object.fromEntries(Object.entries(fields).filter(([name]) => name !== question && name !== answer));
+    const cell = (name: string | undefined) => (name === undefined ? "" : cellOf(fields[name]));
+    return { text: cell(question), label: cell(answer), ...(Object.keys(rest).length === 0 ? {} : { rest }) };
   } catch {
     return null;
   }
+}
+
+/** Of several right answers, the first stands in the table. */
+function cellOf(field: unknown): string {
+  const one: unknown = Array.isArray(field) ? field[0] : field;
+  return typeof one === "string" ? one : typeof one === "number" || typeof one === "boolean" ? String(one) : "";
 }
 
 function tabRow(line: string): LabelledRow | null {
@@ -71,7 +98,7 @@ interface Columns {
 
 function columnsOf(header: string): Columns | null {
   const fields = (csvRecords(header)?.[0] ?? []).map((field) => field.trim().toLowerCase());
-  const columns = { text: fields.indexOf("text"), label: fields.indexOf("label") };
+  const columns = { text: fields.findIndex((field) => QUESTION.includes(field)), label: fields.findIndex((field) => ANSWER.includes(field)) };
   return columns.text < 0 || columns.label < 0 ? null : columns;
 }
 

@@ -1,6 +1,6 @@
 /** The tour's ten steps: where to look, what to know, one knob to turn. */
 import type { RowName } from "#seedbed/events";
-import { ROW_NAMES } from "../settings";
+import { ALL_ROWS } from "../recipe/recipes";
 import type { State } from "../state";
 import type { Show } from "../ui/instances";
 import { count, percent, plural, ROW_TITLES } from "../words";
@@ -212,8 +212,8 @@ export const STEPS: readonly Step[] = [
       kind: "choice",
       label: "Trained how",
       options: (state) =>
-        ROW_NAMES.filter((row) => state.run.rows[row] !== undefined).map((row) => ({ value: row, title: ROW_TITLES[row] })),
-      value: (state) => ROW_NAMES.filter((row) => state.run.rows[row] !== undefined).at(-1) ?? "",
+        ALL_ROWS.filter((row) => state.run.rows[row] !== undefined).map((row) => ({ value: row, title: ROW_TITLES[row] })),
+      value: (state) => ALL_ROWS.filter((row) => state.run.rows[row] !== undefined).at(-1) ?? "",
       turn: (value, actions) => actions.confusion(value as RowName),
       say: (value, state) => {
         const metrics = state.run.rows[value as RowName]?.metrics;

@@ -1,5 +1,6 @@
-/** Accuracy bars with their 95 % intervals, as SVG. */
-import type { Metrics, RowName } from "#seedbed/events";
+/** Bars of the figure that counts, with their 95 % intervals, as SVG. */
+import type { RowName } from "#seedbed/events";
+import type { Headline } from "../result/headline";
 import { percent, ROW_TITLES } from "../words";
 import { makeSvg } from "./dom";
 
@@ -10,17 +11,17 @@ const AXIS = 24;
 const NUMBER_WIDTH = 74;
 
 /** Drawn for a place of `width` CSS pixels, so that the letters keep their size on every screen. */
-export function accuracyBars(rows: readonly { name: RowName; metrics: Metrics | null }[], width: number): SVGElement {
+export function barsOf(measure: string, rows: readonly { name: RowName; figure: Headline | null }[], width: number): SVGElement {
   const full = Math.max(1, width - NUMBER_WIDTH);
   const bottom = TOP + rows.length * ROW_HEIGHT;
   const title = rows
-    .map(({ name, metrics }) => `${ROW_TITLES[name]}: ${metrics === null ? "not measured" : percent(metrics.accuracy)}`)
+    .map(({ name, figure }) => `${ROW_TITLES[name]}: ${figure === null ? "not measured" : percent(figure.value)}`)
     .join("; ");
   return makeSvg(
     "svg",
-    { viewBox: `0 0 ${width} ${bottom + AXIS}`, role: "img", "aria-label": `Accuracy. ${title}.` },
+    { viewBox: `0 0 ${width} ${bottom + AXIS}`, role: "img", "aria-label": `${measure}. ${title}.` },
     ...grid(bottom, full),
-    ...rows.flatMap(({ name, metrics }, index) => bar(name, metrics, TOP + index * ROW_HEIGHT, full)),
+    ...rows.flatMap(({ name, figure }, index) => bar(name, figure, TOP + index * ROW_HEIGHT, full)),
   );
 }
 
@@ -35,12 +36,12 @@ function grid(bottom: number, full: number): SVGElement[] {
   });
 }
 
-function bar(name: RowName, metrics: Metrics | null, y: number, full: number): SVGElement[] {
+function bar(name: RowName, figure: Headline | null, y: number, full: number): SVGElement[] {
   const title = makeSvg("text", { class: "bar-title", x: 0, y: y + 13 }, ROW_TITLES[name]);
-  if (metrics === null) {
+  if (figure === null) {
     return [title, makeSvg("rect", { class: "bar-empty", x: 0, y: y + 19, width: full, height: 18, rx: 3 })];
   }
-  const [end, low, high] = [metrics.accuracy, metrics.low, metrics.high].map((part) => part * full) as [number, number, number];
+  const [end, low, high] = [figure.value, figure.low, figure.high].map((part) => part * full) as [number, number, number];
   const middle = y + 28;
   const whisker = { class: "whisker", y1: middle, y2: middle };
   return [
@@ -49,6 +50,6 @@ function bar(name: RowName, metrics: Metrics | null, y: number, full: number): S
     makeSvg("line", { ...whisker, x1: low, x2: high }),
     makeSvg("line", { ...whisker, x1: low, x2: low, y1: middle - 5, y2: middle + 5 }),
     makeSvg("line", { ...whisker, x1: high, x2: high, y1: middle - 5, y2: middle + 5 }),
-    makeSvg("text", { class: "bar-value", x: Math.max(end, high) + 8, y: middle + 5 }, percent(metrics.accuracy)),
+    makeSvg("text", { class: "bar-value", x: Math.max(end, high) + 8, y: middle + 5 }, percent(figure.value)),
   ];
 }

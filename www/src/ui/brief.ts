@@ -10,6 +10,7 @@ import { isBusy } from "./task";
 export class BriefPlace {
   private readonly endpoint = byId("teacher-endpoint", HTMLFormElement);
   private readonly recorded = byId("teacher-recorded", HTMLDivElement);
+  private readonly lead = byId("teacher-lead", HTMLParagraphElement);
   private readonly weaknessLine = byId("teacher-weakness-line", HTMLLabelElement);
   private readonly address = byId("teacher-address", HTMLInputElement);
   private readonly model = byId("teacher-model", HTMLInputElement);
@@ -66,7 +67,8 @@ export class BriefPlace {
     this.endpoint.hidden = !endpoint;
     this.recorded.hidden = boundary.teacher !== "recorded";
     // Only that recipe looks at what the student gets wrong.
-    this.weaknessLine.hidden = (state.settings as { recipe?: string }).recipe !== "evokd";
+    this.weaknessLine.hidden = state.settings.recipe !== "evokd";
+    setText(this.lead, state.settings.recipe === "lance" ? NO_TEACHER : "Who writes the principles. The offline teacher counts in your seeds, and nothing leaves.");
     fill(this.address, boundary.address);
     fill(this.model, boundary.model);
     fill(this.epsilon, String(boundary.epsilon));
@@ -117,6 +119,8 @@ export class BriefPlace {
     this.read.disabled = brief.body === null;
   }
 }
+
+const NO_TEACHER = "LANCE has no teacher: the small model is its own. What stands here is for the other recipes.";
 
 /** How finely the seeds are told of. */
 function granularity(brief: Brief): string {

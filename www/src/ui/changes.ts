@@ -3,7 +3,7 @@ import type { RowName } from "#seedbed/events";
 import { type ClassChange, classChanges } from "../result/per-class";
 import { changeWords } from "../result/verdict";
 import type { RunView } from "../run-view";
-import { ROW_NAMES } from "../settings";
+import { ALL_ROWS } from "../recipe/recipes";
 import type { State } from "../state";
 import { count, ROW_TITLES } from "../words";
 import { byId, emptyHint, make, setText } from "./dom";
@@ -27,7 +27,7 @@ export class ChangesPlace {
   }
 
   draw({ run }: State): void {
-    const measured = ROW_NAMES.filter((row) => run.rows[row] !== undefined);
+    const measured = ALL_ROWS.filter((row) => run.rows[row] !== undefined);
     const key = `${run.run}:${measured.join(",")}`;
     if (key === this.drawn) {
       return;

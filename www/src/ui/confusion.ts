@@ -1,9 +1,9 @@
 /** What was taken for what: a grid that can be walked by arrow keys, and what is behind the chosen cell. */
-import type { RowName } from "#seedbed/events";
+import type { RowName, TaskKind } from "#seedbed/events";
 import { sum } from "../result/per-class";
 import { weaknessWords } from "../result/verdict";
 import type { RunView } from "../run-view";
-import { ROW_NAMES } from "../settings";
+import { ALL_ROWS } from "../recipe/recipes";
 import type { State } from "../state";
 import { count, percent, ROW_TITLES } from "../words";
 import { byId, emptyHint, make, meter, setText } from "./dom";
@@ -35,7 +35,7 @@ export class ConfusionPlace {
   }
 
   draw({ run }: State): void {
-    const measured = ROW_NAMES.filter((row) => run.rows[row] !== undefined);
+    const measured = ALL_ROWS.filter((row) => run.rows[row] !== undefined);
     const key = `${run.run}:${measured.join(",")}`;
     if (key === this.drawn) {
       return;
@@ -73,7 +73,7 @@ export class ConfusionPlace {
     }
     const focused = this.box.contains(document.activeElement) && document.activeElement !== this.box;
     this.box.replaceChildren(this.table(labels, result.confusion));
-    setText(this.weakness, weaknessWords(labels, result));
+    setText(this.weakness, `${noteOf(this.run?.started?.kind, labels)}${weaknessWords(labels, result)}`);
     this.choose(this.cell, focused);
   }
 
@@ -165,7 +165,7 @@ export class ConfusionPlace {
     const gold = labels[cell.gold] ?? "";
     const predicted = labels[cell.predicted] ?? "";
     const right = cell.gold === cell.predicted;
-    const lines = ROW_NAMES.flatMap((row) => {
+    const lines = ALL_ROWS.flatMap((row) => {
       const confusion = run.rows[row]?.confusion;
       if (confusion === undefined) {
         return [];
@@ -193,6 +193,15 @@ export class ConfusionPlace {
     );
     this.detail.replaceChildren(title, make("ul", { class: "pair-rows" }, ...lines));
   }
+}
+
+/** How to read the table where it counts something else than texts. */
+function noteOf(kind: TaskKind | undefined, labels: readonly string[]): string {
+  if (kind === "ner") {
+    return "Entities are counted: what was missed stands under “no entity”, what was invented beside it. ";
+  }
+  // Open questions have no labels, but forms that answers have.
+  return kind === "qa" && labels.includes("a few words") ? "Answers are counted by their form: a wrong one of the right form stands on the diagonal too. " : "";
 }
 
 function cellOf(labels: readonly string[], { gold, predicted }: Cell, value: number, total: number): HTMLTableCellElement {

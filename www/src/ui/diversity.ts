@@ -3,7 +3,8 @@ import type { RowName } from "#seedbed/events";
 import { ALIKE, type Diversity, DiversityMeter } from "../instances/diversity";
 import { edited } from "../instances/edits";
 import type { RunView } from "../run-view";
-import { ROW_NAMES } from "../settings";
+import { writes } from "../recipe/recipes";
+import { rowsOf } from "../recipe/rows";
 import type { State } from "../state";
 import { count, percent, ROW_TITLES } from "../words";
 import { byId, make } from "./dom";
@@ -11,23 +12,25 @@ import { byId, make } from "./dom";
 /** A slice of work; the page must never stand still for longer than 50 ms. */
 const SLICE_MS = 6;
 
-const WRITING: readonly RowName[] = ROW_NAMES.filter((row) => row === "direct" || row === "psi");
-
 export class DiversityPlace {
   private readonly table = byId("diversity", HTMLDivElement);
-  private meters = newMeters();
+  private meters = new Map<RowName, DiversityMeter>();
   private run: RunView | null = null;
   private edits = -1;
   private taken = 0;
   private planned = false;
+  private rows: readonly RowName[] = [];
 
-  constructor() {
-    this.show();
-  }
-
-  draw({ run }: State): void {
+  draw(state: State): void {
+    const { run } = state;
+    const written = run.instances.at(-1)?.row;
+    const rows = rowsOf(state).filter((row) => writes(row) || row === written);
+    if (rows.join() !== this.rows.join()) {
+      this.rows = rows;
+      this.show();
+    }
     if (run.run !== this.run?.run || run.editCount !== this.edits) {
-      this.meters = newMeters();
+      this.meters = new Map();
       this.taken = 0;
       this.edits = run.editCount;
       this.run = run;
@@ -59,7 +62,7 @@ export class DiversityPlace {
       if (written !== undefined) {
         const instance = edited(written, run.edits.get(this.taken));
         if (instance.accepted && !instance.deleted) {
-          this.meters.get(instance.row)?.add(instance.text);
+          meterOf(this.meters, instance.row).add(instance.text);
         }
       }
       this.taken += 1;
@@ -72,7 +75,7 @@ export class DiversityPlace {
 
   private show(): void {
     const head = ["Accepted", "Count", "Distinct-2", "Alike"].map((title) => make("th", { scope: "col", title: ABOUT[title] ?? "" }, title));
-    const body = WRITING.map((row) => {
+    const body = this.rows.map((row) => {
       const cells = cellsOf(this.meters.get(row)?.now ?? null);
       return make("tr", { "data-row": row }, make("th", { scope: "row" }, ROW_TITLES[row]), ...cells.map((cell) => make("td", {}, cell)));
     });
@@ -90,8 +93,10 @@ function cellsOf(now: Diversity | null): string[] {
   return [count(now?.texts ?? 0), now?.distinct2?.toFixed(3) ?? "–", share(now?.alike)];
 }
 
-function newMeters(): Map<RowName, DiversityMeter> {
-  return new Map(WRITING.map((row) => [row, new DiversityMeter()]));
+function meterOf(meters: Map<RowName, DiversityMeter>, row: RowName): DiversityMeter {
+  const meter = meters.get(row) ?? new DiversityMeter();
+  meters.set(row, meter);
+  return meter;
 }
 
 function idle(work: () => void): void {

@@ -1,7 +1,9 @@
 /** One instance in the list; opened, where it came from and a small editor. */
 import type { Principle } from "#seedbed/events";
 import type { Edit, Instance } from "../instances/edits";
+import { entityTypes, marked, unmarked } from "../task/entities";
 import { ROW_TITLES } from "../words";
+import { answerLine, sentence } from "./answer";
 import { make } from "./dom";
 
 export interface RowEvents {
@@ -24,7 +26,7 @@ export function instanceRow(instance: Instance, index: number, open: Open | null
   const row = make(
     "li",
     { "data-accepted": String(instance.accepted), "data-index": String(index) },
-    make("p", { class: "text" }, instance.text),
+    make("p", { class: "text" }, ...wordsOf(instance)),
     make(
       "p",
       { class: "meta" },
@@ -43,6 +45,13 @@ export function instanceRow(instance: Instance, index: number, open: Open | null
   return row;
 }
 
+function wordsOf({ text, answer, entities }: Instance): (Node | string)[] {
+  if (entities !== undefined) {
+    return sentence(text, entities);
+  }
+  return answer === undefined ? [text] : [text, answerLine(answer)];
+}
+
 function provenance(instance: Instance, principles: ReadonlyMap<string, Principle>): HTMLElement {
   const from = instance.principles.map((id) => {
     const principle = principles.get(id);
@@ -53,6 +62,7 @@ function provenance(instance: Instance, principles: ReadonlyMap<string, Principl
     ["Written for", `${ROW_TITLES[instance.row]}, round ${instance.round ?? "?"}, number ${instance.index + 1}`],
     ["Model", instance.model ?? "unknown"],
     ["Generator's seed", String(instance.seed ?? "unknown")],
+    ...(instance.context === undefined ? [] : [["Passage", instance.context] satisfies [string, string]]),
   ];
   return make(
     "div",
@@ -63,11 +73,21 @@ function provenance(instance: Instance, principles: ReadonlyMap<string, Principl
   );
 }
 
+function ofMarks(wording: string): Edit {
+  const found = unmarked(wording);
+  return { ...found, answer: entityTypes(found) || "none" };
+}
+
 function editor(instance: Instance, index: number, { labels, readOnly }: Open, events: RowEvents): HTMLElement {
-  const text = make("textarea", { rows: "2", "aria-label": "Wording", maxlength: "20000" });
-  text.value = instance.text;
+  const { entities, answer } = instance;
+  const text = make("textarea", { rows: "2", "aria-label": entities === undefined ? "Wording" : "Wording, entities as [London](city)", maxlength: "20000" });
+  text.value = entities === undefined ? instance.text : marked({ text: instance.text, entities });
   const label = make("select", { "aria-label": "Label of this one" }, ...labels.map((name) => make("option", { value: name }, name)));
   label.value = instance.label;
+  const words = make("input", { type: "text", "aria-label": "Answer of this one", maxlength: "2000" });
+  words.value = answer ?? "";
+  // The label of a question, or of a text with entities, is only the group that it counts in.
+  const second = entities !== undefined ? null : answer === undefined ? label : words;
   const button = (title: string, work: () => void) => {
     const element = make("button", { type: "button", class: "small" }, title);
     element.addEventListener("click", work);
@@ -79,7 +99,7 @@ function editor(instance: Instance, index: number, { labels, readOnly }: Open, e
     if (wording === "") {
       text.focus();
     } else {
-      events.changed(index, { text: wording, label: label.value });
+      events.changed(index, entities !== undefined ? ofMarks(wording) : answer === undefined ? { text: wording, label: label.value } : { text: wording, answer: words.value.trim() });
     }
   });
   const remove = instance.deleted
@@ -87,7 +107,8 @@ function editor(instance: Instance, index: number, { labels, readOnly }: Open, e
     : button("Delete", () => events.changed(index, { deleted: true }));
   text.disabled = instance.deleted || readOnly;
   label.disabled = instance.deleted || readOnly;
+  words.disabled = label.disabled;
   save.disabled = instance.deleted || readOnly;
   remove.disabled = readOnly;
-  return make("div", { class: "editor" }, text, label, make("div", { class: "buttons" }, save, remove));
+  return make("div", { class: "editor" }, text, second, make("div", { class: "buttons" }, save, remove));
 }

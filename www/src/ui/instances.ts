@@ -47,7 +47,7 @@ export class InstancesPlace {
     this.label.addEventListener("change", () => this.redraw());
     this.list.addEventListener("click", (event) => {
       // The words of a row open it too; its button is there for the keyboard.
-      const row = event.target instanceof Element && event.target.matches("p.text") ? event.target.closest("li") : null;
+      const row = event.target instanceof Element && event.target.closest("p.text") !== null ? event.target.closest("li") : null;
       if (row?.dataset.index !== undefined) {
         this.toggle(Number(row.dataset.index));
       }

@@ -77,7 +77,7 @@ export class KeepPlace {
   private async lines(): Promise<string> {
     const { state } = this.store;
     const { instances, edits } = state.run;
-    const untouched = state.engineHasRun && edits.size === 0;
+    const untouched = state.engineHasRun && state.run.source === "engine" && edits.size === 0;
     return untouched ? this.client.call("instances", {}) : instancesFromEvents(instances, edits);
   }
 

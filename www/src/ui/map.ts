@@ -1,9 +1,11 @@
 /** The map of instances and seeds; drawn once a run of this tab is over, since the student itself says where a text lies. */
+import type { TaskKind } from "#seedbed/events";
 import type { Embeddings } from "#seedbed/protocol";
 import { edited } from "../instances/edits";
 import { type Marked, MOST, mapOf, type Place, type RunMap } from "../map/map";
 import type { RunView } from "../run-view";
 import type { State } from "../state";
+import { unmarked } from "../task/entities";
 import type { LabelledRow } from "../task/rows";
 import { count, percent, plural } from "../words";
 import { byId, emptyHint, make, makeSvg, setText } from "./dom";
@@ -15,6 +17,8 @@ const EDGE = 24;
 const HUES = 10;
 
 export interface MapEvents {
+  /** Brings the student of a stored run back into the engine. */
+  revive(): Promise<void>;
   seeds(): Promise<readonly LabelledRow[]>;
   embed(texts: string[], signal: AbortSignal): Promise<Embeddings>;
 }
@@ -24,8 +28,8 @@ export class MapPlace {
   private readonly legend = byId("map-legend", HTMLUListElement);
   private readonly words = byId("map-words", HTMLParagraphElement);
   private readonly said = byId("map-said", HTMLParagraphElement);
-  /** The run that is drawn, or about to be. */
-  private run = -1;
+  /** What is drawn, or about to be. */
+  private drawn = "";
   private work = new AbortController();
 
   constructor(private readonly events: MapEvents) {
@@ -35,14 +39,24 @@ export class MapPlace {
   draw(state: State): void {
     const { run } = state;
     const wanted = run.phase === "finished" && state.engineHasRun && run.instances.length > 0 ? run.run : -1;
-    if (wanted === this.run) {
+    // Another run that cannot be drawn yet is another reason why.
+    const key = `${wanted}:${run.run}:${run.phase}:${state.opened?.adapter == null}`;
+    if (key === this.drawn) {
       return;
     }
-    this.run = wanted;
+    this.drawn = key;
     this.work.abort();
     if (wanted === -1) {
-      const foreign = run.phase === "finished" && run.source !== "engine";
-      this.clear(foreign ? "Only the student that was taught in this tab can say where a text lies: play the run here to see its map." : "Drawn once a run is over.");
+      const back = run.phase === "finished" && run.source !== "engine" && run.instances.length > 0;
+      this.clear(back ? "The student says where a text lies; it is back with its run." : "Drawn once a run is over.");
+      if (back && state.opened?.adapter != null) {
+        const draw = make("button", { type: "button", class: "small" }, "Draw the map");
+        draw.addEventListener("click", () => {
+          this.clear("Bringing the student back …");
+          this.events.revive().catch((thrown: unknown) => this.clear(`The student could not be brought back (${thrown instanceof Error ? thrown.message : String(thrown)}).`));
+        });
+        this.box.append(draw);
+      }
       return;
     }
     this.work = new AbortController();
@@ -53,7 +67,7 @@ export class MapPlace {
     this.clear("Asking the student where each text lies …");
     try {
       const labels = run.started?.labels ?? [];
-      const places = [...(await this.seeds(labels)), ...instancesOf(run)];
+      const places = [...(await this.seeds(labels, run.started?.kind ?? "classification")), ...instancesOf(run)];
       const map = await mapOf(places, await this.events.embed(places.map((place) => place.text), signal));
       if (!signal.aborted) {
         this.show(map, labels);
@@ -65,12 +79,12 @@ export class MapPlace {
     }
   }
 
-  private async seeds(labels: readonly string[]): Promise<Place[]> {
-    const rows = await this.events.seeds();
+  private async seeds(labels: readonly string[], kind: TaskKind): Promise<Place[]> {
+    const rows = (await this.events.seeds()).map(kind === "ner" ? ofEntities(labels) : ({ text, label }) => ({ text, label }));
     return rows
-      .filter((row) => labels.includes(row.label))
+      .filter((row) => kind === "qa" || labels.includes(row.label))
       .slice(0, MOST.seeds)
-      .map(({ text, label }) => ({ text, label, kind: "seed" }));
+      .map((row) => ({ ...row, kind: "seed" }));
   }
 
   private show(map: RunMap, labels: readonly string[]): void {
@@ -106,6 +120,14 @@ export class MapPlace {
   }
 }
 
+/** A text counts in the group of its first type. */
+function ofEntities(labels: readonly string[]): (row: LabelledRow) => { text: string; label: string } {
+  return ({ text: source }) => {
+    const { text, entities } = unmarked(source);
+    return { text, label: entities[0]?.label ?? labels.at(-1) ?? "" };
+  };
+}
+
 const SIGNS = {
   seed: "seed",
   accepted: "accepted",
@@ -128,7 +150,7 @@ function instancesOf(run: RunView): Place[] {
 function markOf(point: Marked, label: number): SVGElement {
   const x = EDGE + point.x * (WIDTH - 2 * EDGE);
   const y = EDGE + point.y * (HEIGHT - 2 * EDGE);
-  const classes = `mark mark-${point.kind} hue-${Math.max(0, label) % HUES}`;
+  const classes = `mark mark-${point.kind}${label < 0 ? "" : ` hue-${label % HUES}`}`;
   const move = { transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})`, class: classes };
   const sign =
     point.kind === "seed"

@@ -36,7 +36,7 @@ export class PrinciplesPlace {
       this.box.replaceChildren(...LEVELS.map((level) => this.level(level)));
     }
     for (const principle of run.principles.slice(this.drawn)) {
-      const line = item(principle);
+      const line = item(principle, run.bornIn.get(principle.id));
       this.items.set(principle.id, line);
       this.lists.get(principle.level)?.append(line);
     }
@@ -72,7 +72,7 @@ function judge(line: HTMLElement | undefined, { reason, votes }: Verdict): void 
   line.append(make("small", {}, `${plural(votes, "seed")} ${votes === 1 ? "votes" : "vote"} for it; ${REASONS[reason]}`));
 }
 
-function item(principle: Principle): HTMLElement {
+function item(principle: Principle, round: number | undefined): HTMLElement {
   const about = principle.label ?? principle.attribute ?? null;
   const values = (principle.values ?? []).map((value) => make("span", { class: "tag" }, value));
   return make(
@@ -82,6 +82,7 @@ function item(principle: Principle): HTMLElement {
     about === null ? null : make("span", { class: "tag tag-label" }, about),
     make("span", {}, principle.text),
     ...values,
+    round === undefined ? null : make("span", { class: "tag" }, `new in round ${round}`),
     principle.support > 0 ? make("small", {}, `seen in ${plural(principle.support, "seed")}`) : null,
   );
 }

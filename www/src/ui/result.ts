@@ -1,15 +1,18 @@
 /** The rows compared: bars, numbers, and one honest sentence. */
-import type { Metrics, RowName } from "#seedbed/events";
+import type { Metrics, RowName, TaskKind } from "#seedbed/events";
 import { verdict } from "../result/verdict";
-import { ROW_NAMES } from "../settings";
+import { kindOf, recipeOf, rowsOf } from "../recipe/rows";
+import { headline, MEASURES } from "../result/headline";
 import type { State } from "../state";
 import { count, percent, ROW_ABOUT, ROW_TITLES } from "../words";
-import { accuracyBars } from "./bars";
+import { barsOf } from "./bars";
 import { byId, make, setText } from "./dom";
 
 export class ResultPlace {
   private readonly bars = byId("result-bars", HTMLDivElement);
   private readonly verdict = byId("verdict", HTMLParagraphElement);
+  private readonly lead = byId("result-lead", HTMLParagraphElement);
+  private readonly more = byId("verdict-more", HTMLParagraphElement);
   private readonly table = byId("result-table", HTMLDivElement);
   private state: State | null = null;
   private drawn = "";
@@ -20,29 +23,48 @@ export class ResultPlace {
 
   draw(state: State): void {
     this.state = state;
-    const { run, settings } = state;
-    const measured = ROW_NAMES.filter((row) => run.rows[row] !== undefined);
-    // A run's own rows once it has some, the chosen ones before that.
-    const chosen = ROW_NAMES.filter((row) => settings.rows.includes(row) || measured.includes(row));
-    const key = `${run.run}:${chosen.join(",")}:${measured.join(",")}:${run.report === null}:${this.bars.clientWidth}`;
+    const { run } = state;
+    const kind = kindOf(state);
+    const chosen = rowsOf(state);
+    const measured = chosen.filter((row) => run.rows[row] !== undefined);
+    const key = `${kind}:${run.run}:${chosen.join(",")}:${measured.join(",")}:${run.report === null}:${this.bars.clientWidth}`;
     if (key === this.drawn) {
       return;
     }
     this.drawn = key;
     const metrics = Object.fromEntries(measured.map((row) => [row, run.rows[row]?.metrics])) as Partial<Record<RowName, Metrics>>;
-    this.bars.replaceChildren(accuracyBars(chosen.map((name) => ({ name, metrics: metrics[name] ?? null })), this.bars.clientWidth));
-    setText(this.verdict, run.report === null ? "" : verdict(metrics));
-    this.table.replaceChildren(numbersTable(chosen, metrics));
+    const figures = chosen.map((name) => ({ name, figure: metrics[name] === undefined ? null : headline(metrics[name], kind) }));
+    setText(this.lead, MEASURES[kind].lead);
+    this.bars.replaceChildren(barsOf(MEASURES[kind].title, figures, this.bars.clientWidth));
+    const [first = "", second = ""] = run.report === null ? [] : verdict(recipeOf(state), kind, metrics);
+    setText(this.verdict, first);
+    setText(this.more, second);
+    this.table.replaceChildren(numbersTable(kind, chosen, metrics));
   }
 }
 
-function numbersTable(rows: readonly RowName[], metrics: Partial<Record<RowName, Metrics>>): HTMLElement {
-  const head = ["Row", "Accuracy", "95 % interval", "Macro-F1", "n"].map((title) => make("th", { scope: "col" }, title));
+function numbersTable(kind: TaskKind, rows: readonly RowName[], metrics: Partial<Record<RowName, Metrics>>): HTMLElement {
+  const columns = COLUMNS[kind];
+  const head = ["Row", MEASURES[kind].title, "95 % interval", ...columns.map(([title]) => title), "n"].map((title) => make("th", { scope: "col" }, title));
   const body = rows.map((row) => {
     const m = metrics[row];
-    const cells = m === undefined ? ["–", "–", "–", "–"] : [percent(m.accuracy), `${(m.low * 100).toFixed(1)}–${percent(m.high)}`, m.macro_f1.toFixed(3), count(m.n)];
     const name = make("th", { scope: "row", class: `row-${row}`, title: ROW_ABOUT[row] }, make("i", { class: "swatch" }), ROW_TITLES[row]);
-    return make("tr", {}, name, ...cells.map((cell) => make("td", {}, cell)));
+    return make("tr", {}, name, ...(m === undefined ? head.slice(1).map(() => "–") : figures(kind, m)).map((cell) => make("td", {}, cell)));
   });
   return make("table", { class: "results" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...body));
+}
+
+/** What stands beside the figure that counts. */
+const COLUMNS: Readonly<Record<TaskKind, readonly [string, (metrics: Metrics) => string][]>> = {
+  classification: [["Macro-F1", (metrics) => metrics.macro_f1.toFixed(3)]],
+  ner: [
+    ["Precision", (metrics) => (metrics.precision === undefined ? "–" : percent(metrics.precision))],
+    ["Recall", (metrics) => (metrics.recall === undefined ? "–" : percent(metrics.recall))],
+  ],
+  qa: [["F1 of words", (metrics) => (metrics.f1 === undefined ? "–" : percent(metrics.f1))]],
+};
+
+function figures(kind: TaskKind, metrics: Metrics): string[] {
+  const { value, low, high } = headline(metrics, kind);
+  return [percent(value), `${(low * 100).toFixed(1)}–${percent(high)}`, ...COLUMNS[kind].map(([, of]) => of(metrics)), count(metrics.n)];
 }

@@ -1,7 +1,9 @@
 /** Play, Stop, and how far the run is. */
-import type { RowName, Stage } from "#seedbed/events";
+import type { Recipe, RowName, Stage } from "#seedbed/events";
+import { RECIPES, writes } from "../recipe/recipes";
+import { recipeOf } from "../recipe/rows";
 import type { State } from "../state";
-import { bytes, STAGE_TITLES, STAGES, stageWords, timeLeft } from "../words";
+import { bytes, count, STAGE_TITLES, stageWords, timeLeft } from "../words";
 import { byId, make, setText, showError } from "./dom";
 import { isBusy } from "./task";
 
@@ -15,12 +17,12 @@ export class RunBar {
   private readonly spoken = byId("spoken", HTMLParagraphElement);
   /** Play or Stop has the focus, or lost it because neither could be pressed. */
   private holdsFocus = false;
-  private readonly steps = STAGES.map((stage) => ({ stage, item: make("li", {}, STAGE_TITLES[stage]) }));
+  private recipe: Recipe | null = null;
+  private steps: { stage: Stage; item: HTMLElement }[] = [];
 
   constructor(onPlay: () => void, onStop: () => void) {
     this.play.addEventListener("click", onPlay);
     this.stop.addEventListener("click", onStop);
-    byId("steps", HTMLOListElement).append(...this.steps.map((step) => step.item));
   }
 
   draw(state: State): void {
@@ -32,9 +34,15 @@ export class RunBar {
     setText(this.left, run.phase === "running" && run.secondsLeft !== null ? timeLeft(run.secondsLeft) : "");
     this.drawOverall(state);
     showError(this.error, run.error ?? state.engineError);
+    const recipe = recipeOf(state);
+    if (recipe !== this.recipe) {
+      this.recipe = recipe;
+      this.steps = RECIPES[recipe].stages.map((stage) => ({ stage, item: make("li", {}, STAGE_TITLES[stage]) }));
+      byId("steps", HTMLOListElement).replaceChildren(...this.steps.map((step) => step.item));
+    }
     for (const { stage, item } of this.steps) {
       const now = busy && run.stage?.stage === stage;
-      const done = run.phase === "finished" || (run.stagesDone[stage] ?? 0) >= timesOf(stage, state.settings.rows);
+      const done = run.phase === "finished" || (run.stagesDone[stage] ?? 0) >= timesOf(recipe, stage, state.settings.rows);
       item.dataset.state = now ? "now" : done ? "done" : "";
       item.toggleAttribute("aria-current", now);
     }
@@ -70,8 +78,11 @@ export class RunBar {
   }
 }
 
-/** How often a stage comes in a run over these rows. */
-function timesOf(stage: Stage, rows: readonly RowName[]): number {
+/** How often a stage comes in a run over these rows; what comes back in every round is over when the run is. */
+function timesOf(recipe: Recipe, stage: Stage, rows: readonly RowName[]): number {
+  if (recipe !== "psi" && stage !== "principles" && stage !== "warm_up") {
+    return Infinity;
+  }
   switch (stage) {
     case "principles":
       // Written, and then voted on by the seeds.
@@ -90,10 +101,6 @@ function timesOf(stage: Stage, rows: readonly RowName[]): number {
   }
 }
 
-function writes(row: RowName): boolean {
-  return row === "direct" || row === "psi";
-}
-
 function wordsOf(state: State): string {
   const { run } = state;
   if (run.source !== "engine") {
@@ -106,7 +113,7 @@ function wordsOf(state: State): string {
     case "loading":
       return loadingWords(run.loading);
     case "running":
-      return run.stage === null ? "Beginning …" : stageWords(run.stage);
+      return run.stage === null ? "Beginning …" : `${roundWords(state)}${stageWords(run.stage)}`;
     case "stopping":
       return "Stopping …";
     case "stopped":
@@ -116,6 +123,12 @@ function wordsOf(state: State): string {
     case "finished":
       return "Finished.";
   }
+}
+
+function roundWords(state: State): string {
+  const { run, settings } = state;
+  const rounds = settings.rounds ?? RECIPES[recipeOf(state)].rounds;
+  return run.round < 1 || run.round > rounds ? "" : `Round ${count(run.round)} of ${count(rounds)}: `;
 }
 
 function loadingWords(loading: State["run"]["loading"]): string {
@@ -129,7 +142,7 @@ function loadingWords(loading: State["run"]["loading"]): string {
 function spokenOf(state: State): string {
   const { run } = state;
   if (run.phase === "running" && run.stage !== null) {
-    return stageWords({ ...run.stage, total: 0 });
+    return `${roundWords(state)}${stageWords({ ...run.stage, total: 0 })}`;
   }
   return run.phase === "loading" ? "Loading the model" : run.phase === "idle" ? "" : wordsOf(state);
 }

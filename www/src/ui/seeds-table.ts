@@ -1,5 +1,7 @@
 /** The visitor's seeds as a table, beside the text box they come from. The text stays what counts. */
 import { type Check, checkRows, FINDING_TITLES } from "../task/checks";
+import type { TaskKind } from "#seedbed/events";
+import { entityTypes, unmarked } from "../task/entities";
 import { type LabelledRow, readRows, writeRows } from "../task/rows";
 import { count } from "../words";
 import { byId, emptyHint, make, setText } from "./dom";
@@ -8,6 +10,12 @@ const PAGE = 25;
 const CHECK_AFTER_MS = 250;
 /** Beyond this the text box alone is quicker than any table. */
 const MOST_CHARACTERS = 4_000_000;
+
+const HEADS: Readonly<Record<TaskKind, readonly string[]>> = {
+  classification: ["Text", "Label"],
+  ner: ["Text, entities as [London](city)"],
+  qa: ["Question", "Answer"],
+};
 
 export class SeedsTable {
   private readonly box = byId("own-table", HTMLFieldSetElement);
@@ -19,6 +27,8 @@ export class SeedsTable {
   private readonly labels = byId("own-labels", HTMLDataListElement);
   private readonly previous = byId("own-previous", HTMLButtonElement);
   private readonly next = byId("own-next", HTMLButtonElement);
+  /** What an answer is. */
+  kind: TaskKind = "classification";
   private rows: LabelledRow[] = [];
   private check: Check | null = null;
   private page = 0;
@@ -70,7 +80,7 @@ export class SeedsTable {
 
   private read(): void {
     const text = this.seeds.value;
-    const read = text.length > MOST_CHARACTERS ? { problem: "This is too much text for a table; it can be run all the same." } : readRows(text);
+    const read = text.length > MOST_CHARACTERS ? { problem: "This is too much text for a table; it can be run all the same." } : readRows(text, this.kind);
     this.problem = "problem" in read ? read.problem : null;
     this.rows = "problem" in read ? [] : read.rows;
     this.check = null;
@@ -78,7 +88,7 @@ export class SeedsTable {
 
   /** The table's rows become the text. */
   private write(): void {
-    this.seeds.value = writeRows(this.rows);
+    this.seeds.value = writeRows(this.rows, this.kind);
     this.edited();
     this.plan();
   }
@@ -88,7 +98,7 @@ export class SeedsTable {
     this.page = Math.min(this.page, pages - 1);
     const first = this.page * PAGE;
     const shown = this.rows.slice(first, first + PAGE);
-    const labels = [...new Set(this.rows.map((row) => row.label).filter((label) => label !== ""))].slice(0, 200);
+    const labels = this.kind === "ner" ? [] : [...new Set(this.rows.map((row) => row.label).filter((label) => label !== ""))].slice(0, 200);
     this.labels.replaceChildren(...labels.map((label) => make("option", { value: label })));
     this.previous.disabled = this.page === 0;
     this.next.disabled = this.page >= pages - 1;
@@ -98,7 +108,7 @@ export class SeedsTable {
       this.grid.replaceChildren(emptyHint(this.problem ?? "No seeds yet: add a row."));
       return;
     }
-    const head = ["#", "Text", "Label", "Check", ""].map((title) => make("th", { scope: "col" }, title));
+    const head = ["#", ...HEADS[this.kind], "Check", ""].map((title) => make("th", { scope: "col" }, title));
     const body = shown.map((row, index) => this.row(row, first + index));
     this.grid.replaceChildren(make("table", { class: "seeds" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...body)));
     this.drawFindings();
@@ -108,14 +118,21 @@ export class SeedsTable {
     const number = String(index + 1);
     const text = make("textarea", { rows: "1", "data-field": "text", "aria-label": `Words of row ${number}` });
     text.value = row.text;
+    if (this.kind === "ner") {
+      return this.line(index, text);
+    }
     const label = make("input", { type: "text", list: "own-labels", "data-field": "label", "aria-label": `Its label, row ${number}`, autocomplete: "off" });
     label.value = row.label;
+    return this.line(index, text, label);
+  }
+
+  private line(index: number, ...fields: HTMLElement[]): HTMLElement {
+    const number = String(index + 1);
     return make(
       "tr",
       { "data-index": String(index) },
       make("th", { scope: "row" }, number),
-      make("td", {}, text),
-      make("td", {}, label),
+      ...fields.map((field) => make("td", {}, field)),
       make("td", { class: "findings" }),
       make("td", {}, make("button", { type: "button", class: "link", "aria-label": `Remove row ${number}` }, "Remove")),
     );
@@ -139,6 +156,9 @@ export class SeedsTable {
       return;
     }
     row[target.dataset["field"] === "label" ? "label" : "text"] = target.value;
+    if (this.kind === "ner") {
+      row.label = entityTypes(unmarked(row.text));
+    }
     this.write();
   }
 
@@ -157,7 +177,7 @@ export class SeedsTable {
     if (this.problem !== null) {
       return;
     }
-    this.rows.push({ text: "", label: this.rows.at(-1)?.label ?? "" });
+    this.rows.push({ text: "", label: this.kind === "classification" ? (this.rows.at(-1)?.label ?? "") : "" });
     this.page = Math.floor((this.rows.length - 1) / PAGE);
     this.draw();
     this.write();
@@ -181,8 +201,8 @@ export class SeedsTable {
 
   private async runChecks(): Promise<void> {
     const begun = ++this.checksBegun;
-    const read = this.test.value.length > MOST_CHARACTERS ? { rows: [] } : readRows(this.test.value);
-    const check = await checkRows(this.rows, "rows" in read ? read.rows : [], () => begun !== this.checksBegun);
+    const read = this.test.value.length > MOST_CHARACTERS ? { rows: [] } : readRows(this.test.value, this.kind);
+    const check = await checkRows(this.kind, this.rows, "rows" in read ? read.rows : [], () => begun !== this.checksBegun);
     if (check === null) {
       return;
     }

@@ -1,4 +1,6 @@
-/** The runs in this browser's storage: open one, go on with one, delete one. */
+/** The runs in this browser's storage: open one, go on with one, delete one, lay several side by side. */
+import type { RunView } from "../run-view";
+import { comparison, type Compared } from "./compare";
 import type { StoredRun } from "#seedbed/protocol";
 import type { State } from "../state";
 import { bytes, plural } from "../words";
@@ -8,6 +10,8 @@ import { isBusy } from "./task";
 export interface StoredEvents {
   open(id: string): Promise<void>;
   forget(id: string): Promise<void>;
+  /** Reads a run without showing it. */
+  read(id: string): Promise<RunView>;
   /** Goes on with a run that ended before its end. */
   resume(id: string): Promise<void>;
 }
@@ -16,6 +20,9 @@ export class StoredRunsPlace {
   private readonly list = byId("stored-runs", HTMLUListElement);
   private readonly title = byId("stored-title", HTMLElement);
   private readonly error = byId("keep-error", HTMLParagraphElement);
+  private readonly compared = byId("compared", HTMLDivElement);
+  /** What is laid side by side, by the runs' names. */
+  private readonly chosen = new Map<string, Compared>();
   private drawn = "";
 
   constructor(private readonly events: StoredEvents) {}
@@ -28,6 +35,10 @@ export class StoredRunsPlace {
       return;
     }
     this.drawn = key;
+    for (const id of [...this.chosen.keys()].filter((name) => !runs.some((run) => run.id === name))) {
+      this.chosen.delete(id);
+    }
+    this.drawCompared();
     setText(this.title, runs.length === 0 ? "Runs in this browser" : `${plural(runs.length, "run")} in this browser`);
     const rows = runs.map((run) => this.row(run, run.id === shown, isBusy(state)));
     this.list.replaceChildren(...(rows.length === 0 ? [make("li", {}, emptyHint("None yet."))] : rows));
@@ -35,14 +46,20 @@ export class StoredRunsPlace {
 
   private row(run: StoredRun, shown: boolean, busy: boolean): HTMLElement {
     const when = timeOf(run.id);
-    const work = new URLSearchParams(run.settings).get("task") ?? "snips_intent";
+    const query = new URLSearchParams(run.settings);
+    const work = `${query.get("task") ?? "snips_intent"}, ${query.get("recipe") ?? "psi"}`;
     const open = make("button", { type: "button", class: "small", "aria-label": `Show the run of ${when}` }, "Show");
     const remove = make("button", { type: "button", class: "small", "aria-label": `Delete the run of ${when}` }, "Delete");
     open.disabled = shown || busy;
     remove.disabled = busy;
     open.addEventListener("click", () => void this.attempt(() => this.events.open(run.id)));
     remove.addEventListener("click", () => void this.attempt(() => this.events.forget(run.id)));
-    const places = [make("span", {}, when), make("span", { class: "help" }, `${work}, ${bytes(run.bytes)}`)];
+    const compare = make("input", { type: "checkbox", "aria-label": `Compare the run of ${when}` });
+    compare.checked = this.chosen.has(run.id);
+    compare.addEventListener("change", () => {
+      void this.attempt(() => this.compare(run, when, compare.checked)).then(() => (compare.checked = this.chosen.has(run.id)));
+    });
+    const places: HTMLElement[] = [make("label", { class: "check" }, compare, when), make("span", { class: "help" }, `${work}, ${bytes(run.bytes)}`)];
     if (run.unfinished !== null) {
       const resume = make("button", { type: "button", class: "small", "aria-label": `Continue the run of ${when}` }, "Continue");
       resume.disabled = busy;
@@ -50,6 +67,22 @@ export class StoredRunsPlace {
       places.push(resume);
     }
     return make("li", {}, ...places, open, remove);
+  }
+
+  private async compare({ id, settings }: StoredRun, when: string, chosen: boolean): Promise<void> {
+    if (chosen) {
+      this.chosen.set(id, { when, settings, run: await this.events.read(id) });
+    } else {
+      this.chosen.delete(id);
+    }
+    this.drawCompared();
+  }
+
+  private drawCompared(): void {
+    const runs = [...this.chosen.values()];
+    const hint = runs.length === 0 ? [] : [emptyHint("Tick another run to lay it beside this one.")];
+    this.compared.replaceChildren(...(runs.length < 2 ? hint : [comparison(runs)]));
+    this.compared.hidden = runs.length === 0;
   }
 
   private async attempt(work: () => Promise<void>): Promise<void> {

@@ -1,6 +1,7 @@
 /** The task: a bundled one, or the visitor's own seeds. */
 import { BUNDLED } from "../task/bundled";
-import type { OwnTask } from "../task/own";
+import type { TaskKind } from "#seedbed/events";
+import { KINDS, type OwnTask } from "../task/own";
 import type { TaskSummary } from "#seedbed/protocol";
 import { OWN_TASK } from "../settings";
 import type { State } from "../state";
@@ -22,6 +23,8 @@ export class TaskPlace {
   private readonly split = byId("own-split", HTMLParagraphElement);
   private readonly error = byId("task-error", HTMLParagraphElement);
   private readonly summary = byId("task-summary", HTMLDivElement);
+  private readonly kinds = new Map<TaskKind, HTMLInputElement>();
+  private readonly help = byId("own-forms", HTMLSpanElement);
   private readonly table: SeedsTable;
   private shown: TaskSummary | null = null;
 
@@ -31,7 +34,18 @@ export class TaskPlace {
       cards.append(this.card(task.name, task.title, task.about));
     }
     cards.append(this.card(OWN_TASK, "Your own", "Paste or drop a few labelled examples"));
+    const kinds = byId("own-kind", HTMLDivElement);
+    for (const [kind, { title }] of Object.entries(KINDS)) {
+      const radio = make("input", { type: "radio", name: "own-kind", value: kind });
+      radio.addEventListener("change", () => {
+        this.setKind(kind as TaskKind);
+        this.edited();
+      });
+      this.kinds.set(kind as TaskKind, radio);
+      kinds.append(make("label", {}, radio, ` ${title}`));
+    }
     this.table = new SeedsTable(this.seeds, this.test, () => events.edited());
+    this.setKind("classification");
     for (const field of [this.instruction, this.seeds, this.test]) {
       field.addEventListener("input", () => this.edited());
     }
@@ -40,7 +54,7 @@ export class TaskPlace {
 
   /** What the visitor typed, as it stands. */
   ownTask(): OwnTask {
-    return { instruction: this.instruction.value, seeds: this.seeds.value, test: this.test.value };
+    return { kind: this.table.kind, instruction: this.instruction.value, seeds: this.seeds.value, test: this.test.value };
   }
 
   focusOwn(): void {
@@ -49,11 +63,23 @@ export class TaskPlace {
   }
 
   /** Puts an own task into the fields, as a run's file brings it. */
-  fill({ instruction, seeds, test }: OwnTask): void {
+  fill({ kind, instruction, seeds, test }: OwnTask): void {
+    this.setKind(kind);
     this.instruction.value = instruction;
     this.seeds.value = seeds;
     this.test.value = test;
     this.table.changed();
+  }
+
+  private setKind(kind: TaskKind): void {
+    const { instruction, example, help } = KINDS[kind];
+    for (const [name, radio] of this.kinds) {
+      radio.checked = name === kind;
+    }
+    this.instruction.placeholder = instruction;
+    this.seeds.placeholder = example;
+    this.help.textContent = help;
+    this.table.kind = kind;
   }
 
   draw(state: State): void {
@@ -71,6 +97,9 @@ export class TaskPlace {
     this.table.busy = busy;
     for (const field of [this.instruction, this.seeds, this.test]) {
       field.readOnly = busy;
+    }
+    for (const radio of this.kinds.values()) {
+      radio.disabled = busy;
     }
     if (state.summary !== this.shown) {
       this.shown = state.summary;
@@ -106,6 +135,10 @@ export class TaskPlace {
   private async readFile(file: File | undefined, field: HTMLTextAreaElement): Promise<void> {
     if (file !== undefined && !field.readOnly) {
       field.value = await file.text();
+      // Nothing else looks like CoNLL, and its files have names.
+      if (/\.(conll|bio|iob2?)$/i.test(file.name)) {
+        this.setKind("ner");
+      }
       this.edited();
     }
   }
@@ -134,7 +167,7 @@ function summaryOf(summary: TaskSummary, own: boolean): HTMLElement[] {
   const heldOut = own && summary.test === 0;
   const parts = [
     plural(summary.seeds, "seed"),
-    plural(summary.labels.length, "label"),
+    summary.kind === "ner" ? plural(Math.max(0, summary.labels.length - 1), "type") : summary.kind === "qa" ? "by the form of the answer" : plural(summary.labels.length, "label"),
     heldOut ? "a quarter of the seeds held out as test" : plural(summary.test, "test row"),
   ];
   const heading = make("p", { class: "summary-head" }, make("b", {}, summary.instruction), make("span", {}, parts.join(" · ")));

@@ -2,15 +2,14 @@
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import type { DpoStep, TrainStep } from "#seedbed/events";
+import { rowsOf } from "../recipe/rows";
 import { type RunView, type Trained, trainedBy } from "../run-view";
 import type { State } from "../state";
 import { bytes, count, TRAINED_TITLES } from "../words";
 import { byId, make, setText } from "./dom";
 
-const TRAINED: readonly Trained[] = ["warm_up", "seeds_only", "direct", "psi"];
-
 /** A second sign besides colour. */
-const DASHES: Partial<Record<Trained, number[]>> = { seeds_only: [6, 4], direct: [2, 3] };
+const DASHES: Partial<Record<Trained, number[]>> = { seeds_only: [6, 4], direct: [2, 3], static: [2, 3], all_seeds: [10, 3, 2, 3], own_principles: [10, 3, 2, 3] };
 
 const NUMBERS = ["training", "step", "loss", "learning rate", "gradient norm", "tokens seen", "tokens a second", "reward margin", "memory, at most"] as const;
 
@@ -47,7 +46,6 @@ export class TrainingPlace {
       });
       choice.append(make("label", {}, radio, ` ${title}`));
     }
-    this.drawLegend();
     const numbers = byId("training-numbers", HTMLDListElement);
     for (const name of NUMBERS) {
       const value = make("dd", {}, "–");
@@ -66,9 +64,9 @@ export class TrainingPlace {
   draw(state: State): void {
     this.state = state;
     const { run } = state;
-    const rows = trained(run);
+    const rows = trained(state);
     const lengths = rows.map((row) => stepsOf(run, row).length);
-    const key = `${run.run}:${lengths.join(",")}`;
+    const key = `${run.run}:${rows.join()}:${lengths.join(",")}`;
     if (key === this.drawn) {
       return;
     }
@@ -86,8 +84,8 @@ export class TrainingPlace {
     this.box.setAttribute("aria-label", `${SHOWN[this.shown].title} by training step. ${lossWords(run)}`);
   }
 
-  private rows: readonly Trained[] = TRAINED;
-  private last: uPlot.AlignedData = [[], ...TRAINED.map(() => [])];
+  private rows: readonly Trained[] = [];
+  private last: uPlot.AlignedData = [[]];
 
   private drawLegend(): void {
     byId("loss-legend", HTMLUListElement).replaceChildren(...this.rows.map((row) => make("li", { class: `row-${row}` }, TRAINED_TITLES[row])));
@@ -170,11 +168,12 @@ export class TrainingPlace {
   }
 }
 
-/** The usual rows, or those of the run where it has others. */
-function trained(run: RunView): readonly Trained[] {
-  const others = [...Object.keys(run.steps), ...Object.keys(run.preferences)] as Trained[];
-  const fresh = others.filter((row, at) => !TRAINED.includes(row) && others.indexOf(row) === at);
-  return fresh.length === 0 ? TRAINED : [...TRAINED.filter((row) => others.includes(row)), ...fresh];
+/** The warm-up and the chosen rows; what a run trained besides them comes last. */
+function trained(state: State): readonly Trained[] {
+  const { steps, preferences } = state.run;
+  const seen = [...Object.keys(steps), ...Object.keys(preferences)] as Trained[];
+  const rows = rowsOf(state).filter((row) => row !== "untouched" && row !== "round_zero");
+  return [...new Set<Trained>(["warm_up", ...rows, ...seen])];
 }
 
 /** Fine-tuning first, then preferences: the order in which a round has them. */
@@ -191,7 +190,7 @@ function dataOf(run: RunView, rows: readonly Trained[], shown: Shown): uPlot.Ali
 }
 
 function lossWords(run: RunView): string {
-  const parts = TRAINED.flatMap((row) => {
+  const parts = (Object.keys(run.steps) as Trained[]).flatMap((row) => {
     const steps = run.steps[row] ?? [];
     const first = steps[0];
     const last = steps.at(-1);

@@ -1,20 +1,23 @@
 /** The visitor's own words, before and after, side by side. */
 import type { BeforeAfter, Prediction } from "#seedbed/protocol";
-import type { RunView } from "../run-view";
 import type { State } from "../state";
+import { kindOf } from "../recipe/rows";
 import { percent } from "../words";
+import { sentence } from "./answer";
 import { byId, emptyHint, make, meter, showError } from "./dom";
 import { isBusy } from "./task";
 
 export class TryPlace {
   private readonly text = byId("try-text", HTMLInputElement);
   private readonly go = byId("try-go", HTMLButtonElement);
+  private readonly context = byId("try-context", HTMLTextAreaElement);
+  private readonly contextLine = byId("try-context-line", HTMLLabelElement);
   private readonly answer = byId("try-answer", HTMLDivElement);
   private readonly error = byId("try-error", HTMLParagraphElement);
   private run = -1;
   private asking = false;
 
-  constructor(private readonly ask: (text: string) => Promise<BeforeAfter>) {
+  constructor(private readonly ask: (text: string, context: string) => Promise<BeforeAfter>) {
     byId("try-form", HTMLFormElement).addEventListener("submit", (event) => {
       event.preventDefault();
       void this.submit();
@@ -22,12 +25,14 @@ export class TryPlace {
   }
 
   draw(state: State): void {
-    const able = state.engineHasRun && !isBusy(state);
+    const able = canAnswer(state);
     this.text.disabled = !able;
+    this.context.disabled = !able;
+    this.contextLine.hidden = kindOf(state) !== "qa";
     this.go.disabled = !able || this.asking;
     if (state.run.run !== this.run) {
       this.run = state.run.run;
-      this.answer.replaceChildren(emptyHint(hintFor(state.run.source)));
+      this.answer.replaceChildren(emptyHint(hintFor(state)));
       showError(this.error, null);
     }
   }
@@ -41,13 +46,14 @@ export class TryPlace {
     this.asking = true;
     this.go.disabled = true;
     try {
-      const { before, after } = await this.ask(text);
+      const { before, after } = await this.ask(text, this.contextLine.hidden ? "" : this.context.value.trim());
       showError(this.error, null);
       const order = Object.keys((after ?? before).probabilities).sort(
         (a, b) => ((after ?? before).probabilities[b] ?? 0) - ((after ?? before).probabilities[a] ?? 0),
       );
-      const trained = after === null ? emptyHint("Nothing was trained in this run.") : bars(after, order);
-      this.answer.replaceChildren(column("Before", bars(before, order)), column("After", trained));
+      const shown = (prediction: Prediction) => (prediction.answer === undefined && prediction.entities === undefined ? bars(prediction, order) : said(text, prediction));
+      const trained = after === null ? emptyHint("Nothing was trained in this run.") : shown(after);
+      this.answer.replaceChildren(column("Before", shown(before)), column("After", trained));
     } catch (thrown) {
       showError(this.error, thrown instanceof Error ? thrown.message : String(thrown));
     } finally {
@@ -57,10 +63,27 @@ export class TryPlace {
   }
 }
 
-function hintFor(source: RunView["source"]): string {
-  return source === "engine"
+/** There is a student to ask: in the engine, or brought back from storage or a file with its task. */
+export function canAnswer(state: State): boolean {
+  const { engine, engineHasRun, opened, run, summary } = state;
+  return !isBusy(state) && engine !== null && (engineHasRun || (opened?.adapter != null && (run.id !== null || summary !== null)));
+}
+
+function hintFor(state: State): string {
+  return state.run.source === "engine"
     ? "Run first; then ask the model what you like."
-    : "What the run made is back, but not the model at work: press Play to train it anew, then ask.";
+    : state.opened?.adapter == null
+      ? "What the run made is back, but nothing was trained in it: press Play to train, then ask."
+      : "The student is back with its run: ask it what you like.";
+}
+
+/** Entities where they stand, or an answer in words; with closed answers, how likely each of them is. */
+function said(text: string, { answer, entities, probabilities, label }: Prediction): HTMLElement {
+  if (entities !== undefined) {
+    return make("p", { class: "said" }, ...sentence(text, entities), entities.length === 0 ? make("small", {}, " no entity") : null);
+  }
+  const order = Object.keys(probabilities).sort((a, b) => (probabilities[b] ?? 0) - (probabilities[a] ?? 0));
+  return make("div", {}, make("p", { class: "said" }, answer ?? ""), order.length === 0 ? null : bars({ label, probabilities }, order));
 }
 
 function column(title: string, content: HTMLElement): HTMLElement {
