@@ -22,26 +22,26 @@ fn command(name: &str, task: &str, arguments: &[&str]) -> Output {
 }
 
 /// The report of a run, its events, and its instances.
-    fn run(task: &str, arguments: &[&str]) -> (Value, Vec<Value>, Vec<Value>) {
-        let out = tempfile::tempdir().expect("folder");
-        let place = out.path().display().to_string();
-        let short = [
-            "--epochs",
-            "1",
-            "--instances",
-            "3",
-            "--seed",
-            "3",
-            "--out",
-            &place,
-        ];
-        let output = command("run", task, &[&short[..], arguments].concat());
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{said}");
-        let lines = |name: &str| lines(&out.path().join(name));
-        let report = serde_json::from_slice(&output.stdout).expect("JSON");
-        (report, lines("events.jsonl"), lines("instances.jsonl"))
-    }
+fn run(task: &str, arguments: &[&str]) -> (Value, Vec<Value>, Vec<Value>) {
+    let out = tempfile::tempdir().expect("folder");
+    let place = out.path().display().to_string();
+    let short = [
+        "--epochs",
+        "1",
+        "--instances",
+        "3",
+        "--seed",
+        "3",
+        "--out",
+        &place,
+    ];
+    let output = command("run", task, &[&short[..], arguments].concat());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let lines = |name: &str| lines(&out.path().join(name));
+    let report = serde_json::from_slice(&output.stdout).expect("JSON");
+    (report, lines("events.jsonl"), lines("instances.jsonl"))
+}
 
 fn lines(path: &Path) -> Vec<Value> {
     let text = fs::read_to_string(path).expect("a file");
@@ -100,14 +100,17 @@ fn holds(run: &(Value, Vec<Value>, Vec<Value>), kind: &str, row: &str, test: usi
 
 #[test]
 fn psi_runs_on_entities_and_its_instances_can_be_seeds() {
-    let run = run(TRIPS, &[
-        "--rows",
-        "untouched,seeds_only,direct,psi",
-        "--voter",
-        "none",
-        "--max-new",
-        "12",
-    ]);
+    let run = run(
+        TRIPS,
+        &[
+            "--rows",
+            "untouched,seeds_only,direct,psi",
+            "--voter",
+            "none",
+            "--max-new",
+            "12",
+        ],
+    );
     holds(&run, "ner", "psi", 3);
     let started = &run
         .1
@@ -140,16 +143,19 @@ fn psi_runs_on_entities_and_its_instances_can_be_seeds() {
 
 #[test]
 fn lance_runs_on_entities() {
-    let run = run(TRIPS, &[
-        "--recipe",
-        "lance",
-        "--rounds",
-        "1",
-        "--max-new",
-        "12",
-        "--draws",
-        "2",
-    ]);
+    let run = run(
+        TRIPS,
+        &[
+            "--recipe",
+            "lance",
+            "--rounds",
+            "1",
+            "--max-new",
+            "12",
+            "--draws",
+            "2",
+        ],
+    );
     holds(&run, "ner", "lance", 3);
     assert!(
         run.1
@@ -160,16 +166,19 @@ fn lance_runs_on_entities() {
 
 #[test]
 fn evokd_runs_on_entities() {
-    let run = run(TRIPS, &[
-        "--recipe",
-        "evokd",
-        "--rounds",
-        "1",
-        "--rows",
-        "evokd",
-        "--max-new",
-        "12",
-    ]);
+    let run = run(
+        TRIPS,
+        &[
+            "--recipe",
+            "evokd",
+            "--rounds",
+            "1",
+            "--rows",
+            "evokd",
+            "--max-new",
+            "12",
+        ],
+    );
     holds(&run, "ner", "evokd", 3);
     let card = run
         .1
@@ -198,10 +207,16 @@ fn psi_runs_on_questions_with_free_answers() {
 
 #[test]
 fn lance_and_evokd_run_on_questions_with_free_answers() {
-    let lance = run(SUMS, &["--recipe", "lance", "--rounds", "1", "--draws", "2"]);
+    let lance = run(
+        SUMS,
+        &["--recipe", "lance", "--rounds", "1", "--draws", "2"],
+    );
     holds(&lance, "qa", "lance", 2);
     let rows = ["--rows", "static,evokd", "--voter", "writer"];
-    let evokd = run(SUMS, &[&["--recipe", "evokd", "--rounds", "1"], &rows[..]].concat());
+    let evokd = run(
+        SUMS,
+        &[&["--recipe", "evokd", "--rounds", "1"], &rows[..]].concat(),
+    );
     holds(&evokd, "qa", "evokd", 2);
 }
 
@@ -212,10 +227,16 @@ fn every_recipe_runs_on_questions_with_listed_answers_about_passages() {
         ("lance", "lance"),
         ("evokd", "evokd"),
     ] {
-        let run = run(SHOPS, &["--recipe", recipe, "--rounds", "1", "--rows", rows]);
+        let run = run(
+            SHOPS,
+            &["--recipe", recipe, "--rounds", "1", "--rows", rows],
+        );
         holds(&run, "qa", recipe, 2);
         for instance in &run.2 {
-            assert_eq!(instance["context"], "Shops sell things, and kiosks sell papers.", "{instance}");
+            assert_eq!(
+                instance["context"], "Shops sell things, and kiosks sell papers.",
+                "{instance}"
+            );
         }
     }
 }
@@ -239,7 +260,11 @@ fn bad_rows_are_named_in_one_line() {
     let refusal = |task: Value, seeds: &str| {
         let folder = tempfile::tempdir().expect("folder");
         let task = task.to_string();
-        for (name, text) in [("task.json", task.as_str()), ("seeds.jsonl", seeds), ("test.jsonl", seeds)] {
+        for (name, text) in [
+            ("task.json", task.as_str()),
+            ("seeds.jsonl", seeds),
+            ("test.jsonl", seeds),
+        ] {
             fs::write(folder.path().join(name), text).expect("written");
         }
         let output = command("eval", &folder.path().display().to_string(), &[]);

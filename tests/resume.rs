@@ -25,13 +25,7 @@ fn seedbed(arguments: &[&str]) -> Command {
 
 /// A run as short as it can be.
 fn begun(task: &str, recipe: &str, out: &Path) -> Command {
-    let mut command = seedbed(&[
-        task,
-        "--recipe",
-        recipe,
-        "--device",
-        "cpu",
-    ]);
+    let mut command = seedbed(&[task, "--recipe", recipe, "--device", "cpu"]);
     command
         .args(["--model", "tests/fixtures/tiny-llama-1m", "--seed", "3"])
         .args([

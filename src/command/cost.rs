@@ -102,8 +102,11 @@ impl Cost {
             let hours = seconds / 3600.0;
             (stage.clone(), energy(assumptions.local_watts.scaled(hours)))
         });
-        let texts = || task.seeds.iter().map(|seed| seed.text.as_str());
-        let (bytes, tokens) = texts().fold((0, 0), |(bytes, tokens), text| {
+        let texts = task.seeds.iter().flat_map(|seed| {
+            let texts = [Some(seed.text.as_str()), seed.context.as_deref()];
+            texts.into_iter().flatten()
+        });
+        let (bytes, tokens) = texts.fold((0, 0), |(bytes, tokens), text| {
             (bytes + text.len(), tokens + estimate_tokens(text))
         });
         let seeds = task.seeds.len().max(1);

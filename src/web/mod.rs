@@ -206,7 +206,10 @@ impl Engine {
             seed_tokens: task
                 .seeds
                 .iter()
-                .map(|seed| estimate_tokens(&seed.text))
+                .map(|seed| {
+                    let passage = seed.context.as_deref().unwrap_or_default();
+                    estimate_tokens(&seed.text) + estimate_tokens(passage)
+                })
                 .sum(),
             per_label: task
                 .labels

@@ -225,7 +225,8 @@ fn random_seeds_with_canaries_never_reach_a_brief() {
 }
 
 fn told(rows: &str, kind: &str) -> Task {
-    let json = format!(r#"{{"task":"t","type":"{kind}","instruction":"Find drugs such as aspirin."}}"#);
+    let json =
+        format!(r#"{{"task":"t","type":"{kind}","instruction":"Find drugs such as aspirin."}}"#);
     crate::task::parse(&json, rows, None).unwrap()
 }
 
@@ -252,12 +253,20 @@ fn entities_and_answers_are_private_however_short_they_are() {
 fn a_passage_and_a_free_answer_are_content_of_a_seed() {
     let passage = "the fox went over the hill to see what it could see";
     let answer = "because nobody had told him of the river";
-    let row = format!("{{\"question\":\"why\",\"context\":\"{passage}\",\"answer\":\"{answer}\"}}\n{{\"question\":\"q\",\"answer\":\"a\"}}");
+    let row = format!(
+        "{{\"question\":\"why\",\"context\":\"{passage}\",\"answer\":\"{answer}\"}}\n{{\"question\":\"q\",\"answer\":\"a\"}}"
+    );
     for copied in [passage, answer] {
         let mut task = told(&row, "qa");
         task.instruction = format!("Answer as in: {copied}");
         assert!(
-            matches!(check(&task), Err(BriefError::Refused { rule: Rule::Copy, .. })),
+            matches!(
+                check(&task),
+                Err(BriefError::Refused {
+                    rule: Rule::Copy,
+                    ..
+                })
+            ),
             "{copied}"
         );
     }
