@@ -14,9 +14,17 @@ for (const colorScheme of ["light", "dark"] as const) {
         await studio.chooseOwn("happy\twhat joy\nsad\talas");
         await page.getByRole("radio", { name: "Table", exact: true }).check();
         await page.getByRole("button", { name: "Link" }).click();
+        // Everything that can be unfolded, and a recipe that has more to show.
+        await page.getByRole("radio", { name: /^LANCE/ }).check();
+        await page.getByRole("radio", { name: "An endpoint" }).check();
+        await page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
+        await page.locator("#stored-runs input").check();
+        await expectNoBarrier(page, width);
         await page.getByRole("button", { name: "Show me around" }).click();
         await page.getByRole("button", { name: "Next" }).click();
         await page.getByRole("button", { name: "Next" }).click();
+        await page.getByRole("slider").fill("1");
+        await expect(page.locator(".tour-quote")).not.toBeEmpty();
         await expectNoBarrier(page, width);
       });
     });

@@ -40,7 +40,8 @@ test("EvoKD is chosen by address, runs to the end and shows the weakness card of
 
 test("switches and knobs go by the recipe, say what they are and may be, and reach the engine", async ({ page }) => {
   const studio = await Studio.open(page, `device=cpu&rows=untouched,psi&${SHORT}&ablate=no_filter&temperature=0.7`);
-  await expect(page.getByLabel("That keeps whatever is written")).toBeChecked();
+  await expect(page.getByLabel("No filter")).toBeChecked();
+  await expect(page.getByLabel("No filter")).toHaveAccessibleDescription("PSI that keeps whatever is written.");
   const temperature = page.getByLabel("Temperature", { exact: true });
   await expect(temperature).toHaveValue("0.7");
   await expect(page.getByLabel("Judge")).toHaveCount(0);

@@ -25,6 +25,12 @@ test("a cell of the confusion matrix says what each row does there, by mouse and
   // One stop of the Tab key for the whole grid.
   await expect(page.locator('#confusion-table td[tabindex="0"]')).toHaveCount(1);
 
+  // What the counts are made of is asked of the student itself.
+  await page.locator("#confusion-table tbody tr").first().locator("td").first().click();
+  await page.getByRole("button", { name: "Show examples" }).click();
+  await expect(detail.locator(".examples .help")).toHaveText(/^\d+ among \d+ test rows of this label/, { timeout: 120_000 });
+  await cells.nth(48).click();
+
   // The chosen cell stays when another row is shown.
   await page.locator("#confusion-row").selectOption("Untouched");
   await expect(cells.nth(48)).toHaveAttribute("aria-selected", "true");

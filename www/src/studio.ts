@@ -238,9 +238,19 @@ export class Studio {
 
   /** The seeds of the chosen task. */
   async seeds(): Promise<readonly LabelledRow[]> {
-    const { task, seeds } = await this.files();
+    const files = await this.files();
+    return this.rows(files, files.seeds);
+  }
+
+  /** Its test rows; none where a part of the seeds is held out. */
+  async tests(): Promise<readonly LabelledRow[]> {
+    const files = await this.files();
+    return this.rows(files, files.test ?? "");
+  }
+
+  private rows({ task }: TaskFiles, text: string): readonly LabelledRow[] {
     const { type } = JSON.parse(task) as { type?: unknown };
-    const read = readRows(seeds, isKind(type) ? type : "classification");
+    const read = readRows(text, isKind(type) ? type : "classification");
     return "rows" in read ? read.rows : [];
   }
 
