@@ -170,7 +170,7 @@ export class Student {
     }
     const { signal } = options;
     const run: Run = new Run(
-      { stop: () => void this.#stop(run), adapter: (of) => this.#adapter(of) },
+      { stop: () => void this.#stop(run), adapter: (of, given) => this.#adapter(of, given) },
       this.#evolve(task, options).finally(() => signal?.removeEventListener("abort", cancel)),
     );
     const cancel = () => run.cancel();
@@ -222,11 +222,11 @@ export class Student {
     }
   }
 
-  async #adapter(of: Run): Promise<AdapterFiles> {
+  async #adapter(of: Run, signal?: AbortSignal): Promise<AdapterFiles> {
     if (this.#run !== of) {
       throw new SeedbedError("superseded", "The student has begun another run since.");
     }
-    return this.#call("adapter", {});
+    return this.#call("adapter", {}, signal);
   }
 
   async #call<K extends CallName>(name: K, input: Calls[K]["input"], signal?: AbortSignal): Promise<Calls[K]["output"]> {
