@@ -51,6 +51,8 @@ export interface EvolveOptions extends Abortable {
   testLimit?: number;
   /** The students that are compared; without it those of the recipe. */
   rows?: RunOptions["rows"];
+  /** Texts that the student answers as it learns, in `sample` events; a run is the same without them. */
+  watch?: string[];
   /** Parts of the recipe that are switched off, as `no_filter`. */
   ablations?: string[];
   /** Any other knob of the recipe by its name, as `{ temperature: 0.7 }`; `seedbed recipe psi` lists them. */
@@ -262,7 +264,7 @@ export class Student {
 }
 
 function toRunOptions(options: EvolveOptions): RunOptions {
-  const { recipe, teacher, seed, instances, rounds, epochs, learningRate, seedsPerLabel, testLimit, rows, ablations, knobs } = options;
+  const { recipe, teacher, seed, instances, rounds, epochs, learningRate, seedsPerLabel, testLimit, rows, watch, ablations, knobs } = options;
   const principles = typeof teacher === "object" ? teacher.principles : undefined;
   return given({
     ...knobs,
@@ -276,6 +278,7 @@ function toRunOptions(options: EvolveOptions): RunOptions {
     seeds_per_label: seedsPerLabel,
     test_limit: testLimit,
     rows,
+    watch,
     ablations,
   });
 }

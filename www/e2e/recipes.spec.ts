@@ -67,3 +67,16 @@ test("another recipe brings its own rows and leaves the others' switches and kno
   await expect(page.locator("#set-rows label")).toHaveText(["Untouched", "Seeds only", "All seeds", "In one go", "EvoKD"]);
   await expect(page.locator("#set-switches input:checked")).toHaveCount(0);
 });
+
+test("a text that is watched is answered as each student learns, from before its first step to after its last", async ({ page }) => {
+  const studio = await Studio.open(page, `device=cpu&rows=seeds_only&${SHORT}`);
+  const wish = "wake me with some jazz";
+  await page.getByLabel("Watch a text of yours").fill(wish);
+  await expect(page).not.toHaveURL(/jazz/);
+  await studio.run();
+  await expect(page.locator("#samples p")).toHaveText(`“${wish}”`);
+  const answers = page.locator("#samples li", { hasText: "Seeds only" }).locator("span");
+  expect(await answers.count()).toBeGreaterThan(1);
+  await expect(answers.first()).toHaveAttribute("title", "after 0 steps");
+  await expect(answers.last()).toHaveText(/^\w+ \d+\s%$/);
+});

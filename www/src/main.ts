@@ -20,7 +20,7 @@ import { BUNDLED } from "./task/bundled";
 import { remember, remembered } from "./shown";
 import { BriefPlace } from "./ui/brief";
 import { ChangesPlace } from "./ui/changes";
-import { ConfusionPlace, type Example } from "./ui/confusion";
+import { ConfusionPlace } from "./ui/confusion";
 import { CostPlace } from "./ui/cost";
 import { DiversityPlace } from "./ui/diversity";
 import { Header } from "./ui/header";
@@ -60,7 +60,7 @@ const runBar = new RunBar(() => void play(), () => void studio.stop());
 
 const principles = new PrinciplesPlace();
 const instances = new InstancesPlace(store, () => studio.keepEdits());
-const confusion = new ConfusionPlace(examplesOf);
+const confusion = new ConfusionPlace();
 const tour = new Tour({
   set: (name, value) => settings.set(name, value),
   row: (name, compared) => settings.compare(name, compared),
@@ -83,7 +83,7 @@ const places = [
   principles,
   instances,
   new DiversityPlace(),
-  new TrainingPlace(),
+  new TrainingPlace((text) => void (store.state.watch = text)),
   new ResultPlace(),
   confusion,
   new ChangesPlace(),
@@ -134,15 +134,6 @@ async function begin(): Promise<void> {
     if (store.state.kept?.runs.some((run) => run.id === before && run.unfinished === "interrupted")) {
       await studio.resume(before).catch(() => undefined);
     }
-  }
-}
-
-/** What the student of the run that is shown says now to test rows of a label, one after the other. */
-async function* examplesOf(label: string): AsyncGenerator<Example> {
-  await studio.revive();
-  for (const { text } of (await studio.tests()).filter((row) => row.label === label)) {
-    const { before, after } = await studio.client.call("predict", { text });
-    yield { text, answer: (after ?? before).label };
   }
 }
 

@@ -242,10 +242,11 @@ export class Studio {
     return this.rows(files, files.seeds);
   }
 
-  /** Its test rows; none where a part of the seeds is held out. */
-  async tests(): Promise<readonly LabelledRow[]> {
-    const files = await this.files();
-    return this.rows(files, files.test ?? "");
+  /** What the visitor wants to see answered as training goes; without a wish, the first row that there is. */
+  private watched(files: TaskFiles): string[] {
+    const wish = this.store.state.watch.trim();
+    const text = wish === "" ? this.rows(files, files.test ?? files.seeds)[0]?.text : wish;
+    return text === undefined || text === "" ? [] : [text];
   }
 
   private rows({ task }: TaskFiles, text: string): readonly LabelledRow[] {
@@ -271,7 +272,7 @@ export class Studio {
       return;
     }
     const { settings, run } = this.store.state;
-    const options = { ...toRunOptions(settings), ...this.teaching.runOptions() };
+    const options = { ...toRunOptions(settings), ...this.teaching.runOptions(), watch: this.watched(files) };
     const input = { folder: run.id ?? runId(), settings: writeSettings(settings), files, options, model: chosenModel(this.store.state.models) };
     await this.follow(async () => {
       await this.teaching.handOver();

@@ -5,30 +5,18 @@ import { weaknessWords } from "../result/verdict";
 import type { RunView } from "../run-view";
 import { ALL_ROWS } from "../recipe/recipes";
 import type { State } from "../state";
-import { kindOf } from "../recipe/rows";
-import { count, percent, plural, ROW_TITLES } from "../words";
+import { count, percent, ROW_TITLES } from "../words";
 import { byId, emptyHint, make, meter, setText } from "./dom";
-import { canAnswer } from "./try";
 
 interface Cell {
   gold: number;
   predicted: number;
 }
 
-/** A test row and what the student answers to it. */
-export interface Example {
-  text: string;
-  answer: string;
-}
-
-/** So many examples of a cell are shown, and so many rows asked for them at most. */
-const MOST_EXAMPLES = 6;
-const MOST_ASKED = 60;
+/** So many examples of a cell are shown at most. */
+const MOST_EXAMPLES = 8;
 
 export class ConfusionPlace {
-  private able = false;
-  /** Grows with each cell that is chosen: what was asked for another one is not shown. */
-  private asked = 0;
   private readonly row = byId("confusion-row", HTMLSelectElement);
   private readonly box = byId("confusion-table", HTMLDivElement);
   private readonly detail = byId("confusion-detail", HTMLDivElement);
@@ -40,7 +28,7 @@ export class ConfusionPlace {
   /** The visitor picked a row to look at; until then the newest measured one is shown. */
   private rowWasChosen = false;
 
-  constructor(private readonly examples: (label: string) => AsyncIterable<Example>) {
+  constructor() {
     this.row.addEventListener("change", () => {
       this.rowWasChosen = true;
       this.drawTable();
@@ -49,13 +37,7 @@ export class ConfusionPlace {
     this.box.addEventListener("keydown", (event) => this.pressed(event));
   }
 
-  draw(state: State): void {
-    const { run } = state;
-    const able = run.phase === "finished" && canAnswer(state) && kindOf(state) === "classification";
-    if (able !== this.able) {
-      this.able = able;
-      this.drawDetail();
-    }
+  draw({ run }: State): void {
     const measured = ALL_ROWS.filter((row) => run.rows[row] !== undefined);
     const key = `${run.run}:${measured.join(",")}`;
     if (key === this.drawn) {
@@ -177,7 +159,6 @@ export class ConfusionPlace {
   }
 
   private drawDetail(): void {
-    this.asked += 1;
     const { run, cell } = this;
     const labels = run?.started?.labels;
     if (run === null || labels === undefined || cell === null) {
@@ -213,40 +194,21 @@ export class ConfusionPlace {
       right ? " answered rightly" : " taken for ",
       right ? null : make("span", { class: "tag" }, predicted),
     );
-    const ask = make("button", { type: "button", class: "small" }, "Show examples");
-    ask.disabled = !this.able;
-    const found = make("ul", { class: "examples" });
-    ask.addEventListener("click", () => {
-      ask.disabled = true;
-      void this.showExamples(found, gold, predicted);
-    });
-    this.detail.replaceChildren(title, make("ul", { class: "pair-rows" }, ...lines), ask, found);
+    this.detail.replaceChildren(title, make("ul", { class: "pair-rows" }, ...lines), ...this.examples(run, cell));
   }
 
-  /** Asks the student of the run, here and now: the log of a run holds counts and no test rows. */
-  private async showExamples(list: HTMLElement, gold: string, predicted: string): Promise<void> {
-    const { asked } = this;
-    let [rows, shown] = [0, 0];
-    const last = make("li", { class: "help" }, "Asking the student …");
-    list.replaceChildren(last);
-    try {
-      for await (const { text, answer } of this.examples(gold)) {
-        if (asked !== this.asked || rows >= MOST_ASKED || shown >= MOST_EXAMPLES) {
-          break;
-        }
-        rows += 1;
-        if (answer === predicted) {
-          shown += 1;
-          last.before(make("li", {}, text));
-        }
-        setText(last, `${count(shown)} among ${plural(rows, "test row")} of this label, as the run's last student answers now.`);
-      }
-      if (rows === 0) {
-        setText(last, "There are no test rows of this label to ask about: a part of the seeds was held out.");
-      }
-    } catch (thrown) {
-      setText(last, thrown instanceof Error ? thrown.message : String(thrown));
-    }
+  /** The test rows behind a cell, of the row that is shown. */
+  private examples({ rows, tested }: RunView, { gold, predicted }: Cell): HTMLElement[] {
+    const result = rows[this.row.value as RowName];
+    const found = tested
+      .map((row, at) => ({ ...row, at }))
+      .filter(({ label, at }) => label === gold && result?.predicted[at] === predicted)
+      .slice(0, MOST_EXAMPLES)
+      .map(({ text, answer, at }) => {
+        const said = result?.answers[at];
+        return make("li", {}, text, said === undefined ? null : make("small", {}, said === answer ? ` ${said}` : ` ${said || "nothing"}, rightly ${answer ?? ""}`));
+      });
+    return found.length === 0 ? [] : [make("ul", { class: "examples", "aria-label": "Test rows" }, ...found)];
   }
 }
 

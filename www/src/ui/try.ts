@@ -67,7 +67,7 @@ export class TryPlace {
 }
 
 /** There is a student to ask: in the engine, or brought back from storage or a file with its task. */
-export function canAnswer(state: State): boolean {
+function canAnswer(state: State): boolean {
   const { engine, engineHasRun, opened, run, summary } = state;
   return !isBusy(state) && engine !== null && (engineHasRun || (opened?.adapter != null && (run.id !== null || summary !== null)));
 }
