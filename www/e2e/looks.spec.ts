@@ -48,6 +48,23 @@ test("the demo can be played, stopped and played again by keyboard alone", async
   await expect(studio.play).toBeFocused();
 });
 
+test("every place is reached by the Tab key alone, in the order of the page, and none holds it", async ({ page }) => {
+  await Studio.open(page, "device=cpu&recipe=evokd");
+  await expect(page.locator("#task-summary li")).toHaveCount(7);
+  const visited: string[] = [];
+  for (let presses = 0; presses < 200; presses += 1) {
+    await page.keyboard.press("Tab");
+    const place = await page.evaluate(() => document.activeElement?.closest("section[id], footer")?.id ?? (document.activeElement === document.body ? "end" : ""));
+    if (place !== "" && visited.at(-1) !== place) {
+      visited.push(place);
+    }
+    if (place === "end") {
+      break;
+    }
+  }
+  expect(visited).toEqual(["task", "models", "teacher", "principles", "instances", "training", "result", "confusion", "changes", "rounds", "ledger", "keep", "end"]);
+});
+
 test("the page does not jump while a run fills it", async ({ page }) => {
   const studio = await Studio.open(page, `device=cpu&${SHORT}`);
   const places = ["#task", "#principles", "#instances", "#training", "#result", "#try"];
