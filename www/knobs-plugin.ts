@@ -115,11 +115,10 @@ function variants(type: string): { name: string; doc: string }[] {
 export function readSwitches(): Switch[] {
   const recipes = { PSI: "psi", LANCE: "lance", EvoKD: "evokd" } as const;
   return variants("Ablation").map(({ name, doc }) => {
-    const [title = "", ...words] = doc.split(" ");
-    const recipe = recipes[title as keyof typeof recipes];
+    const recipe = recipes[doc.split(" ")[0] as keyof typeof recipes];
     if (recipe === undefined) {
       throw new Error(`${name} in ${FILES.settings} does not say which recipe it belongs to.`);
     }
-    return { name, recipe, doc: words.join(" ").replace(/^\w/, (letter) => letter.toUpperCase()) };
+    return { name, recipe, doc };
   });
 }

@@ -288,12 +288,45 @@ export interface Note {
   text: string;
 }
 
+export interface TestRow {
+  text: string;
+  /** Its label, or the group of its answer, by its place among the labels. */
+  label: number;
+  /** The answer in words, where that is no label. */
+  answer?: string;
+}
+
+/** The rows that will measure, once, in the order in which they are measured. */
+export interface Tested {
+  type: "tested";
+  rows: TestRow[];
+}
+
+/** What the student makes of a text that is watched, as its training goes. */
+export interface Sample {
+  type: "sample";
+  /** `null` in the warm-up. */
+  row: RowName | null;
+  /** After so many steps; 0 is before the first. */
+  step: number;
+  total: number;
+  text: string;
+  label: string;
+  /** `null` where answers are written. */
+  probability: number | null;
+  answer?: string;
+}
+
 export interface RowFinished {
   type: "row_finished";
   row: RowName;
   metrics: Metrics;
   /** Counts as `[gold][predicted]`. */
   confusion: number[][];
+  /** What each test row was taken for, by its place among the labels. */
+  predicted?: number[];
+  /** The answers in words, where they are no labels. */
+  answers?: string[];
 }
 
 export interface Finished {
@@ -318,6 +351,8 @@ export type RunEvent =
   | RoundFinished
   | BriefSent
   | Note
+  | Tested
+  | Sample
   | RowFinished
   | Finished;
 

@@ -139,6 +139,8 @@ export interface RunOptions {
   seeds_per_label?: number;
   epochs?: number;
   rows?: RowName[];
+  /** Texts that the student answers as it learns, to be seen; a run is the same without them. */
+  watch?: string[];
   /** Parts of the recipe that are switched off. */
   ablations?: string[];
   /** Any other knob of the recipe, by its name. */

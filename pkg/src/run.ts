@@ -7,7 +7,7 @@ import type { AdapterFiles } from "./protocol";
 export interface Host {
   /** Stops the run that is under way. */
   stop(): void;
-  adapter(run: Run): Promise<AdapterFiles>;
+  adapter(run: Run, signal?: AbortSignal): Promise<AdapterFiles>;
 }
 
 /**
@@ -54,13 +54,13 @@ export class Run implements AsyncIterable<RunEvent> {
   }
 
   /** The adapter in PEFT's format, once the run is over; `config` is `adapter_config.json`, `weights` `adapter_model.safetensors`. */
-  async exportAdapter(): Promise<AdapterFiles> {
+  async exportAdapter({ signal }: { signal?: AbortSignal } = {}): Promise<AdapterFiles> {
     await this.result.catch((error: SeedbedError) => {
       if (error.code !== "cancelled") {
         throw error;
       }
     });
-    return this.#host.adapter(this);
+    return this.#host.adapter(this, signal);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<RunEvent, void, undefined> {

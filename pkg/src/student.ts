@@ -51,6 +51,8 @@ export interface EvolveOptions extends Abortable {
   testLimit?: number;
   /** The students that are compared; without it those of the recipe. */
   rows?: RunOptions["rows"];
+  /** Texts that the student answers as it learns, in `sample` events; a run is the same without them. */
+  watch?: string[];
   /** Parts of the recipe that are switched off, as `no_filter`. */
   ablations?: string[];
   /** Any other knob of the recipe by its name, as `{ temperature: 0.7 }`; `seedbed recipe psi` lists them. */
@@ -170,7 +172,7 @@ export class Student {
     }
     const { signal } = options;
     const run: Run = new Run(
-      { stop: () => void this.#stop(run), adapter: (of) => this.#adapter(of) },
+      { stop: () => void this.#stop(run), adapter: (of, given) => this.#adapter(of, given) },
       this.#evolve(task, options).finally(() => signal?.removeEventListener("abort", cancel)),
     );
     const cancel = () => run.cancel();
@@ -222,11 +224,11 @@ export class Student {
     }
   }
 
-  async #adapter(of: Run): Promise<AdapterFiles> {
+  async #adapter(of: Run, signal?: AbortSignal): Promise<AdapterFiles> {
     if (this.#run !== of) {
       throw new SeedbedError("superseded", "The student has begun another run since.");
     }
-    return this.#call("adapter", {});
+    return this.#call("adapter", {}, signal);
   }
 
   async #call<K extends CallName>(name: K, input: Calls[K]["input"], signal?: AbortSignal): Promise<Calls[K]["output"]> {
@@ -262,7 +264,7 @@ export class Student {
 }
 
 function toRunOptions(options: EvolveOptions): RunOptions {
-  const { recipe, teacher, seed, instances, rounds, epochs, learningRate, seedsPerLabel, testLimit, rows, ablations, knobs } = options;
+  const { recipe, teacher, seed, instances, rounds, epochs, learningRate, seedsPerLabel, testLimit, rows, watch, ablations, knobs } = options;
   const principles = typeof teacher === "object" ? teacher.principles : undefined;
   return given({
     ...knobs,
@@ -276,6 +278,7 @@ function toRunOptions(options: EvolveOptions): RunOptions {
     seeds_per_label: seedsPerLabel,
     test_limit: testLimit,
     rows,
+    watch,
     ablations,
   });
 }

@@ -14,9 +14,17 @@ for (const colorScheme of ["light", "dark"] as const) {
         await studio.chooseOwn("happy\twhat joy\nsad\talas");
         await page.getByRole("radio", { name: "Table", exact: true }).check();
         await page.getByRole("button", { name: "Link" }).click();
+        // Everything that can be unfolded, and a recipe that has more to show.
+        await page.getByRole("radio", { name: /^LANCE/ }).check();
+        await page.getByRole("radio", { name: "An endpoint" }).check();
+        await page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
+        await page.locator("#stored-runs input").check();
+        await expectNoBarrier(page, width);
         await page.getByRole("button", { name: "Show me around" }).click();
         await page.getByRole("button", { name: "Next" }).click();
         await page.getByRole("button", { name: "Next" }).click();
+        await page.getByRole("slider").fill("1");
+        await expect(page.locator(".tour-quote")).not.toBeEmpty();
         await expectNoBarrier(page, width);
       });
     });
@@ -38,6 +46,23 @@ test("the demo can be played, stopped and played again by keyboard alone", async
   await page.keyboard.press("Enter");
   await studio.expectPhase("stopped", 5000);
   await expect(studio.play).toBeFocused();
+});
+
+test("every place is reached by the Tab key alone, in the order of the page, and none holds it", async ({ page }) => {
+  await Studio.open(page, "device=cpu&recipe=evokd");
+  await expect(page.locator("#task-summary li")).toHaveCount(7);
+  const visited: string[] = [];
+  for (let presses = 0; presses < 200; presses += 1) {
+    await page.keyboard.press("Tab");
+    const place = await page.evaluate(() => document.activeElement?.closest("section[id], footer")?.id ?? (document.activeElement === document.body ? "end" : ""));
+    if (place !== "" && visited.at(-1) !== place) {
+      visited.push(place);
+    }
+    if (place === "end") {
+      break;
+    }
+  }
+  expect(visited).toEqual(["task", "models", "teacher", "principles", "instances", "training", "result", "confusion", "changes", "rounds", "ledger", "keep", "end"]);
 });
 
 test("the page does not jump while a run fills it", async ({ page }) => {

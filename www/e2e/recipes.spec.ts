@@ -40,7 +40,8 @@ test("EvoKD is chosen by address, runs to the end and shows the weakness card of
 
 test("switches and knobs go by the recipe, say what they are and may be, and reach the engine", async ({ page }) => {
   const studio = await Studio.open(page, `device=cpu&rows=untouched,psi&${SHORT}&ablate=no_filter&temperature=0.7`);
-  await expect(page.getByLabel("That keeps whatever is written")).toBeChecked();
+  await expect(page.getByLabel("No filter")).toBeChecked();
+  await expect(page.getByLabel("No filter")).toHaveAccessibleDescription("PSI that keeps whatever is written.");
   const temperature = page.getByLabel("Temperature", { exact: true });
   await expect(temperature).toHaveValue("0.7");
   await expect(page.getByLabel("Judge")).toHaveCount(0);
@@ -65,4 +66,17 @@ test("another recipe brings its own rows and leaves the others' switches and kno
   await expect(page).toHaveURL(/\?device=cpu&recipe=evokd$/);
   await expect(page.locator("#set-rows label")).toHaveText(["Untouched", "Seeds only", "All seeds", "In one go", "EvoKD"]);
   await expect(page.locator("#set-switches input:checked")).toHaveCount(0);
+});
+
+test("a text that is watched is answered as each student learns, from before its first step to after its last", async ({ page }) => {
+  const studio = await Studio.open(page, `device=cpu&rows=seeds_only&${SHORT}`);
+  const wish = "wake me with some jazz";
+  await page.getByLabel("Watch a text of yours").fill(wish);
+  await expect(page).not.toHaveURL(/jazz/);
+  await studio.run();
+  await expect(page.locator("#samples p")).toHaveText(`“${wish}”`);
+  const answers = page.locator("#samples li", { hasText: "Seeds only" }).locator("span");
+  expect(await answers.count()).toBeGreaterThan(1);
+  await expect(answers.first()).toHaveAttribute("title", "after 0 steps");
+  await expect(answers.last()).toHaveText(/^\w+ \d+\s%$/);
 });

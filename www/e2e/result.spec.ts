@@ -25,6 +25,18 @@ test("a cell of the confusion matrix says what each row does there, by mouse and
   // One stop of the Tab key for the whole grid.
   await expect(page.locator('#confusion-table td[tabindex="0"]')).toHaveCount(1);
 
+  // The test rows behind the cells are as many as the cells count.
+  let counted = 0;
+  let shown = 0;
+  for (let cell = 0; cell < 49; cell += 1) {
+    await cells.nth(cell).click();
+    counted += Number((await cells.nth(cell).textContent())?.replace("·", "0"));
+    shown += await detail.locator(".examples li").count();
+  }
+  expect(counted).toBe(7);
+  expect(shown).toBe(counted);
+  await cells.nth(48).click();
+
   // The chosen cell stays when another row is shown.
   await page.locator("#confusion-row").selectOption("Untouched");
   await expect(cells.nth(48)).toHaveAttribute("aria-selected", "true");

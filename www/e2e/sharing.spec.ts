@@ -44,6 +44,8 @@ test("a run saved as one file is shown by another tab as it was, with its adapte
   expect(await shown(other)).toEqual(await shown(page));
   expect(unzipSync((await download(other, "Adapter")).content)).toEqual(unzipSync(adapter.content));
   await expect(other).toHaveURL(/rows=untouched,psi/);
+  // It can be saved again, and is the same file.
+  expect((await download(other, "Run all that")).content.equals(run.content)).toBe(true);
   // Its student is back too, and says there what it says here.
   for (const tab of [page, other]) {
     await tab.getByLabel("Text to label").fill("play some jazz on spotify");
@@ -53,8 +55,6 @@ test("a run saved as one file is shown by another tab as it was, with its adapte
   expect(await other.locator("#try-answer").innerText()).toBe(await page.locator("#try-answer").innerText());
   // And so the map can be drawn.
   await expect(other.locator("#map-box svg")).toBeVisible();
-  // It can be saved again, and is the same file.
-  expect((await download(other, "Run all that")).content.equals(run.content)).toBe(true);
   expect([...studio.errors, ...opened.errors]).toEqual([]);
 });
 

@@ -49,6 +49,14 @@ test("the tour's knobs turn the page's own settings, and its pictures follow", a
   const noisy = await page.locator("#tour-picture svg").getAttribute("aria-label");
   await slider.fill("5");
   await expect(page.locator("#tour-picture svg")).not.toHaveAttribute("aria-label", noisy ?? "");
+  // The brief itself follows; it is looked at only, and what would be sent has to be drawn anew.
+  await expect(page.locator(".tour-quote")).toContainText("Pick the intent of a voice-assistant command");
+  const told = await page.locator(".tour-quote").textContent();
+  await slider.fill("0.1");
+  await expect(page.locator(".tour-quote")).not.toHaveText(told ?? "");
+  await expect(page.locator("#teacher-epsilon")).toHaveValue("0.1");
+  await expect(page.locator("#brief")).toBeHidden();
+  await expect(page.locator("#bytes-left")).toHaveText("0 bytes");
 
   await next.click();
   await page.locator("#tour").getByRole("radio", { name: "No" }).check();

@@ -67,6 +67,7 @@ const tour = new Tour({
   level: (level) => principles.showLevel(level),
   show: (show) => instances.showOnly(show),
   confusion: (row) => confusion.show(row),
+  epsilon: (value) => void studio.teaching.preview(value),
 });
 
 const places = [
@@ -82,7 +83,7 @@ const places = [
   principles,
   instances,
   new DiversityPlace(),
-  new TrainingPlace(),
+  new TrainingPlace((text) => void (store.state.watch = text)),
   new ResultPlace(),
   confusion,
   new ChangesPlace(),

@@ -1,5 +1,5 @@
 /** What the page knows of a run: everything it shows is read off the events. */
-import type { DpoStep, InstanceWritten, Metrics, Preferred, Principle, QuotasSet, Report, Reviewed, RoundReport, RowName, RunEvent, RunStarted, Stage, TrainStep, Verdict, WeaknessFound } from "#seedbed/events";
+import type { DpoStep, InstanceWritten, Metrics, Preferred, Principle, QuotasSet, Report, Reviewed, RoundReport, RowName, RunEvent, RunStarted, Sample, Stage, TestRow, TrainStep, Verdict, WeaknessFound } from "#seedbed/events";
 import type { Edits } from "./instances/edits";
 
 export type Phase = "idle" | "loading" | "running" | "stopping" | "stopped" | "finished" | "failed";
@@ -7,7 +7,7 @@ export type Phase = "idle" | "loading" | "running" | "stopping" | "stopped" | "f
 /** What a training step belongs to: a row, or the warm-up before them. */
 export type Trained = Exclude<RowName, "untouched"> | "warm_up";
 
-export function trainedBy(step: TrainStep | DpoStep): Trained {
+export function trainedBy(step: TrainStep | DpoStep | Sample): Trained {
   return step.row === null || step.row === "untouched" ? "warm_up" : step.row;
 }
 
@@ -21,6 +21,9 @@ export interface StageNow {
 export interface RowResult {
   metrics: Metrics;
   confusion: number[][];
+  /** What each test row was taken for; runs of earlier versions do not say. */
+  predicted: number[];
+  answers: string[];
 }
 
 /** What is known of one round of a recipe that has rounds. */
@@ -61,6 +64,10 @@ export interface RunView {
   /** Steps of preference training. */
   preferences: Partial<Record<Trained, DpoStep[]>>;
   lastStep: TrainStep | DpoStep | null;
+  /** The rows that measure, in the order of `predicted`. */
+  tested: TestRow[];
+  /** What the students made of the text that is watched. */
+  samples: Sample[];
   rounds: Round[];
   /** The round that is under way, from 1; 0 before the first, and where a recipe has none. */
   round: number;
@@ -94,6 +101,8 @@ export function emptyRun(run: number): RunView {
     steps: {},
     preferences: {},
     lastStep: null,
+    tested: [],
+    samples: [],
     rounds: [],
     round: 0,
     bornIn: new Map(),
@@ -156,6 +165,12 @@ export function take(view: RunView, event: RunEvent): void {
       roundOf(view, event.report.round).report = event.report;
       view.round = event.report.round + 1;
       return;
+    case "tested":
+      view.tested = event.rows;
+      return;
+    case "sample":
+      view.samples.push(event);
+      return;
     case "note":
       view.notes.push(event.text);
       return;
@@ -168,7 +183,7 @@ export function take(view: RunView, event: RunEvent): void {
       view.lastStep = event;
       return;
     case "row_finished":
-      view.rows[event.row] = { metrics: event.metrics, confusion: event.confusion };
+      view.rows[event.row] = { metrics: event.metrics, confusion: event.confusion, predicted: event.predicted ?? [], answers: event.answers ?? [] };
       return;
     case "finished":
       view.report = event.report;

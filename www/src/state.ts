@@ -12,6 +12,8 @@ export interface State {
   notices: { code: string; message: string }[];
   summary: TaskSummary | null;
   taskError: string | null;
+  /** A text that the next run is to answer as it learns. */
+  watch: string;
   run: RunView;
   /** The engine holds what the last run made (its worker was not ended). */
   engineHasRun: boolean;
@@ -43,6 +45,7 @@ export class Store {
       notices: [],
       summary: null,
       taskError: null,
+      watch: "",
       run: emptyRun(0),
       engineHasRun: false,
       opened: null,

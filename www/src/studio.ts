@@ -238,9 +238,20 @@ export class Studio {
 
   /** The seeds of the chosen task. */
   async seeds(): Promise<readonly LabelledRow[]> {
-    const { task, seeds } = await this.files();
+    const files = await this.files();
+    return this.rows(files, files.seeds);
+  }
+
+  /** What the visitor wants to see answered as training goes; without a wish, the first row that there is. */
+  private watched(files: TaskFiles): string[] {
+    const wish = this.store.state.watch.trim();
+    const text = wish === "" ? this.rows(files, files.test ?? files.seeds)[0]?.text : wish;
+    return text === undefined || text === "" ? [] : [text];
+  }
+
+  private rows({ task }: TaskFiles, text: string): readonly LabelledRow[] {
     const { type } = JSON.parse(task) as { type?: unknown };
-    const read = readRows(seeds, isKind(type) ? type : "classification");
+    const read = readRows(text, isKind(type) ? type : "classification");
     return "rows" in read ? read.rows : [];
   }
 
@@ -261,7 +272,7 @@ export class Studio {
       return;
     }
     const { settings, run } = this.store.state;
-    const options = { ...toRunOptions(settings), ...this.teaching.runOptions() };
+    const options = { ...toRunOptions(settings), ...this.teaching.runOptions(), watch: this.watched(files) };
     const input = { folder: run.id ?? runId(), settings: writeSettings(settings), files, options, model: chosenModel(this.store.state.models) };
     await this.follow(async () => {
       await this.teaching.handOver();

@@ -75,6 +75,9 @@ const REFUSALS: Record<string, string> = {
   copy: "copied from a seed",
   similar: "too much like another",
   vote: "label in doubt",
+  agreement: "the reader is too sure, or not sure enough",
+  answer: "no usable answer",
+  score: "mark too low",
 };
 
 export function refusalWords(refusal: string): string {

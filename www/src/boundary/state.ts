@@ -19,6 +19,8 @@ export interface BoundaryState {
   tellWeakness: boolean;
   confirmed: boolean;
   brief: Brief | null;
+  /** A brief that is only looked at, as the tour does; it is never the one that is sent. */
+  preview: string | null;
   /** The brief waits for a run in the middle of its work. */
   waiting: boolean;
   /** The visitor has read the brief. */
@@ -44,6 +46,7 @@ export function emptyBoundary(): BoundaryState {
     tellWeakness: false,
     confirmed: false,
     brief: null,
+    preview: null,
     waiting: false,
     read: false,
     phase: "idle",

@@ -78,6 +78,19 @@ export class Teaching {
     });
   }
 
+  /** Draws a brief to look at, with another epsilon. What was drawn to be sent is drawn anew before it can be. */
+  async preview(epsilon: number): Promise<void> {
+    this.change({ epsilon });
+    const files = await this.files();
+    if (files !== null) {
+      const drawn = await this.client.call("drawBrief", { files, options: this.options() }).then(({ text }) => text, (thrown: unknown) => messageOf(thrown));
+      // A knob that is turned fast is ahead of the answers.
+      if (this.state.epsilon === epsilon) {
+        this.update({ preview: drawn });
+      }
+    }
+  }
+
   /** The visitor has read the brief, or takes that back. */
   agree(read: boolean): void {
     this.update({ read });

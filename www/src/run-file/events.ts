@@ -106,7 +106,9 @@ const SHAPES: Record<RunEvent["type"], Is> = {
   round_finished: shape({ report: isRound }),
   brief: shape({ text: isText, destination: isText, epsilon: isNumber }),
   note: shape({ text: isText }),
-  row_finished: shape({ row: isRow, metrics: isMetrics, confusion: listOf(listOf(isNumber)) }),
+  tested: shape({ rows: listOf(shape({ text: isText, label: isNumber, answer: maybe(isText) })) }),
+  sample: shape({ row: maybe(isRow), step: isNumber, total: isNumber, text: isText, label: isText, probability: maybe(isNumber), answer: maybe(isText) }),
+  row_finished: shape({ row: isRow, metrics: isMetrics, confusion: listOf(listOf(isNumber)), predicted: maybe(listOf(isNumber)), answers: maybe(listOf(isText)) }),
   finished: shape({ report: isReport }),
 };
 

@@ -14,6 +14,7 @@ export interface TourActions {
   level(level: string): void;
   show(show: Show): void;
   confusion(row: RowName): void;
+  epsilon(value: number): void;
 }
 
 interface Common {
@@ -32,6 +33,8 @@ export interface Slider extends Common {
   value(state: State): number;
   turn?(value: number, actions: TourActions): void;
   picture?(value: number, state: State): SVGElement;
+  /** Words that the knob changes, shown as they stand. */
+  quote?(state: State): string | null;
 }
 
 export interface Choice extends Common {
@@ -89,15 +92,18 @@ export const STEPS: readonly Step[] = [
   },
   {
     title: "What privacy hides",
-    text: "Here the principles are written in the tab, and nothing is sent. Were a large model to be told how the seeds are spread, differential privacy would add noise first, so that no single seed can be found out. A small epsilon is much noise.",
-    place: "principles",
+    text: "The offline teacher works in the tab, and nothing is sent. A large model would be told of the seeds in this brief only: figures with noise, so that no single seed can be found out. A small epsilon is much noise. Move it, and see what the brief still tells.",
+    place: "teacher",
     knob: {
       kind: "slider",
       label: "Epsilon",
       min: 0.1,
       max: () => 5,
       step: 0.1,
-      value: () => 1,
+      setsRun: true,
+      value: ({ boundary }) => boundary.epsilon,
+      turn: (value, actions) => actions.epsilon(value),
+      quote: ({ boundary }) => boundary.preview,
       picture: (value, state) => privacyPicture(Object.values(state.summary?.per_label ?? {}), value),
       say: (value) =>
         `Outline: seeds of each label. Bar: what would be told of them. The noise is ${(Math.SQRT2 / Number(value)).toFixed(1)} seeds on average (its standard deviation).`,
@@ -117,7 +123,8 @@ export const STEPS: readonly Step[] = [
       ],
       value: (state) => (state.settings.rows.includes("direct") ? "yes" : "no"),
       turn: (value, actions) => actions.row("direct", value === "yes"),
-      say: (value) => (value === "yes" ? "The next run compares both." : "The next run is shorter, and leaves the question open."),
+      say: (value, { settings }) =>
+        settings.recipe !== "psi" ? "Only the recipe PSI compares the two." : value === "yes" ? "The next run compares both." : "The next run is shorter, and leaves the question open.",
     },
   },
   {
@@ -184,7 +191,7 @@ export const STEPS: readonly Step[] = [
       step: 0.1,
       value: () => 0.5,
       picture: (value) => dpoPicture(value),
-      say: () => "The curve is the loss. The runs on this page train on examples alone; the picture is DPO's formula.",
+      say: (_, { settings }) => `The curve is the loss, by DPO's formula. ${settings.recipe === "lance" ? "The next run learns so." : "The recipe LANCE learns so; the other two train on examples alone."}`,
     },
   },
   {

@@ -13,6 +13,9 @@ interface Cell {
   predicted: number;
 }
 
+/** So many examples of a cell are shown at most. */
+const MOST_EXAMPLES = 8;
+
 export class ConfusionPlace {
   private readonly row = byId("confusion-row", HTMLSelectElement);
   private readonly box = byId("confusion-table", HTMLDivElement);
@@ -191,7 +194,21 @@ export class ConfusionPlace {
       right ? " answered rightly" : " taken for ",
       right ? null : make("span", { class: "tag" }, predicted),
     );
-    this.detail.replaceChildren(title, make("ul", { class: "pair-rows" }, ...lines));
+    this.detail.replaceChildren(title, make("ul", { class: "pair-rows" }, ...lines), ...this.examples(run, cell));
+  }
+
+  /** The test rows behind a cell, of the row that is shown. */
+  private examples({ rows, tested }: RunView, { gold, predicted }: Cell): HTMLElement[] {
+    const result = rows[this.row.value as RowName];
+    const found = tested
+      .map((row, at) => ({ ...row, at }))
+      .filter(({ label, at }) => label === gold && result?.predicted[at] === predicted)
+      .slice(0, MOST_EXAMPLES)
+      .map(({ text, answer, at }) => {
+        const said = result?.answers[at];
+        return make("li", {}, text, said === undefined ? null : make("small", {}, said === answer ? ` ${said}` : ` ${said || "nothing"}, rightly ${answer ?? ""}`));
+      });
+    return found.length === 0 ? [] : [make("ul", { class: "examples", "aria-label": "Test rows" }, ...found)];
   }
 }
 

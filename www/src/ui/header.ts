@@ -22,6 +22,7 @@ const READ_ONLY =
 export class Header {
   private readonly chip = byId("device-chip", HTMLLIElement);
   private readonly device = byId("device", HTMLSpanElement);
+  private readonly memory = byId("memory", HTMLSpanElement);
   private readonly left = byId("bytes-left", HTMLElement);
   private readonly notices = byId("notices", HTMLDivElement);
   private readonly kept = byId("kept", HTMLSpanElement);
@@ -44,7 +45,8 @@ export class Header {
     this.chip.dataset.device = engine?.device ?? "none";
     const memory = state.run.source === "engine" ? state.run.started?.memory : null;
     setText(this.device, engine?.name ?? (state.engineError === null ? "Looking for a device …" : "No device"));
-    this.chip.title = memory == null ? "" : memoryParts(memory);
+    setText(this.memory, `memory: ${memory == null ? "–" : bytes(memory.total)}`);
+    this.chip.title = memory == null ? "How much a run takes at most stands here once it begins" : memoryParts(memory);
     const asked = state.models.asked.length;
     const hub = asked === 0 ? "" : ` and ${plural(asked, "request")} to the model hub`;
     setText(this.left, bytes(state.boundary.ledger.bytes_sent + state.boundary.underWay) + hub);

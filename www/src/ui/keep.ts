@@ -90,7 +90,10 @@ export class KeepPlace {
     const { run, settings, boundary } = this.store.state;
     const own = settings.task === OWN_TASK && this.withSeeds.checked ? this.events.ownTask() : null;
     const adapter = this.hasAdapter() ? await this.theAdapter() : null;
-    const saved = writeRun({ settings: writeSettings(settings), events: run.log, edits: run.edits, adapter, own, ledger: boundary.ledger, principles: boundary.set });
+    // One's own rows go along only where that was asked for; bundled ones are public.
+    const withRows = settings.task !== OWN_TASK || own !== null;
+    const events = withRows ? run.log : run.log.filter(({ type }) => type !== "tested" && type !== "sample");
+    const saved = writeRun({ settings: writeSettings(settings), events, edits: run.edits, adapter, own, ledger: boundary.ledger, principles: boundary.set });
     save(new Blob([saved], { type: "application/json" }), this.name("run.json"));
   }
 

@@ -161,12 +161,17 @@ export class SettingsPlace {
       const input = make("input", { type: "checkbox", value: name });
       return { input, label: make("label", { title: about }, input, title) };
     };
+    const told = (name: string, about: string) => {
+      const input = make("input", { type: "checkbox", value: name, "aria-describedby": `switch-${name}` });
+      const line = make("div", {}, make("label", { class: "check" }, input, knobTitle(name)), make("small", { class: "help", id: `switch-${name}` }, about));
+      return { input, line };
+    };
     const rows = RECIPES[recipe].rows.map((name) => ({ name, ...check(name, ROW_TITLES[name], ROW_ABOUT[name]) }));
     this.rows = new Map(rows.map(({ name, input }) => [name, input]));
     byId("set-rows", HTMLDivElement).replaceChildren(...rows.map(({ label }) => label));
-    const switches = switchesOf(recipe).map(({ name, doc }) => ({ name, ...check(name, doc.replace(/\.$/, ""), name) }));
+    const switches = switchesOf(recipe).map(({ name, doc }) => ({ name, ...told(name, doc) }));
     this.switches = new Map(switches.map(({ name, input }) => [name, input]));
-    byId("set-switches", HTMLDivElement).replaceChildren(...switches.map(({ label }) => label));
+    byId("set-switches", HTMLDivElement).replaceChildren(...switches.map(({ line }) => line));
     const knobs = knobsOf(recipe).map((knob) => ({ knob, ...knobField(knob) }));
     this.knobs = new Map(knobs.map(({ knob, field }) => [knob, field]));
     byId("set-knobs", HTMLDivElement).replaceChildren(...knobs.map(({ line }) => line));

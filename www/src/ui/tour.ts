@@ -143,10 +143,12 @@ export class Tour {
 
   private drawPicture(knob: Slider | Choice, value: string, state: State): void {
     const drawn = knob.kind === "slider" ? knob.picture?.(Number(value), state) : undefined;
-    const key = `${this.at}:${drawn?.outerHTML ?? ""}`;
+    const quote = (knob.kind === "slider" ? knob.quote?.(state) : null) ?? null;
+    const key = `${this.at}:${drawn?.outerHTML ?? ""}:${quote}`;
     if (key !== this.pictureDrawn) {
       this.pictureDrawn = key;
-      this.picture.replaceChildren(...(drawn === undefined ? [] : [drawn]));
+      const words = quote === null ? [] : [make("pre", { class: "tour-quote", tabindex: "0", "aria-label": "The brief" }, quote)];
+      this.picture.replaceChildren(...(drawn === undefined ? [] : [drawn]), ...words);
       this.picture.hidden = drawn === undefined;
     }
   }

@@ -5,8 +5,9 @@ import type { DpoStep, TrainStep } from "#seedbed/events";
 import { rowsOf } from "../recipe/rows";
 import { type RunView, type Trained, trainedBy } from "../run-view";
 import type { State } from "../state";
-import { bytes, count, TRAINED_TITLES } from "../words";
-import { byId, make, setText } from "./dom";
+import { bytes, count, plural, TRAINED_TITLES } from "../words";
+import { byId, emptyHint, make, setText } from "./dom";
+import { isBusy } from "./task";
 
 /** A second sign besides colour. */
 const DASHES: Partial<Record<Trained, number[]>> = { seeds_only: [6, 4], direct: [2, 3], static: [2, 3], all_seeds: [10, 3, 2, 3], own_principles: [10, 3, 2, 3] };
@@ -24,6 +25,9 @@ type Shown = keyof typeof SHOWN;
 
 export class TrainingPlace {
   private readonly box = byId("loss-chart", HTMLDivElement);
+  private readonly watch = byId("watch-text", HTMLInputElement);
+  private readonly samples = byId("samples", HTMLDivElement);
+  private samplesDrawn = "";
   private readonly values = new Map<string, HTMLElement>();
   private plot: uPlot | null = null;
   private drawn = "";
@@ -32,7 +36,8 @@ export class TrainingPlace {
   /** Where the counting of tokens began: a training, its tokens by then, and when that was. */
   private pace: { of: string; tokens: number; at: number } | null = null;
 
-  constructor() {
+  constructor(watch: (text: string) => void) {
+    this.watch.addEventListener("input", () => watch(this.watch.value));
     const choice = byId("chart-shows", HTMLDivElement);
     for (const [name, { title }] of Object.entries(SHOWN)) {
       const radio = make("input", { type: "radio", name: "chart-shows", value: name });
@@ -64,6 +69,12 @@ export class TrainingPlace {
   draw(state: State): void {
     this.state = state;
     const { run } = state;
+    this.watch.readOnly = isBusy(state);
+    const samples = `${run.run}:${run.samples.length}`;
+    if (samples !== this.samplesDrawn) {
+      this.samplesDrawn = samples;
+      this.samples.replaceChildren(...samplesOf(run));
+    }
     const rows = trained(state);
     const lengths = rows.map((row) => stepsOf(run, row).length);
     const key = `${run.run}:${rows.join()}:${lengths.join(",")}`;
@@ -166,6 +177,23 @@ export class TrainingPlace {
       this.plot.setSize({ width: Math.max(200, this.box.clientWidth), height: this.box.clientHeight });
     }
   }
+}
+
+/** What each student made of the watched text, from before its first step to after its last. */
+function samplesOf(run: RunView): HTMLElement[] {
+  const text = run.samples[0]?.text;
+  if (text === undefined) {
+    return [emptyHint("What the student makes of it stands here, from before its first step to after its last.")];
+  }
+  const rows = [...new Set(run.samples.map(trainedBy))];
+  const lines = rows.map((row) => {
+    const answers = run.samples.filter((sample) => trainedBy(sample) === row).map(({ step, label, answer, probability }) => {
+      const part = probability === null ? "" : ` ${Math.round(probability * 100)}\u00a0%`;
+      return make("span", { title: `after ${plural(step, "step")}` }, `${answer ?? label}${part}`);
+    });
+    return make("li", { class: `row-${row}` }, make("b", {}, TRAINED_TITLES[row]), ...answers);
+  });
+  return [make("p", {}, `“${text}”`), make("ol", { class: "samples" }, ...lines)];
 }
 
 /** The warm-up and the chosen rows; what a run trained besides them comes last. */

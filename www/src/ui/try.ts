@@ -14,7 +14,7 @@ export class TryPlace {
   private readonly contextLine = byId("try-context-line", HTMLLabelElement);
   private readonly answer = byId("try-answer", HTMLDivElement);
   private readonly error = byId("try-error", HTMLParagraphElement);
-  private run = -1;
+  private hint = "";
   private asking = false;
 
   constructor(private readonly ask: (text: string, context: string) => Promise<BeforeAfter>) {
@@ -30,9 +30,12 @@ export class TryPlace {
     this.context.disabled = !able;
     this.contextLine.hidden = kindOf(state) !== "qa";
     this.go.disabled = !able || this.asking;
-    if (state.run.run !== this.run) {
-      this.run = state.run.run;
-      this.answer.replaceChildren(emptyHint(hintFor(state)));
+    // An answer stays until there is another run to ask, or none.
+    const hint = hintFor(state, able);
+    const key = `${state.run.run}:${hint}`;
+    if (key !== this.hint) {
+      this.hint = key;
+      this.answer.replaceChildren(emptyHint(hint));
       showError(this.error, null);
     }
   }
@@ -64,17 +67,18 @@ export class TryPlace {
 }
 
 /** There is a student to ask: in the engine, or brought back from storage or a file with its task. */
-export function canAnswer(state: State): boolean {
+function canAnswer(state: State): boolean {
   const { engine, engineHasRun, opened, run, summary } = state;
   return !isBusy(state) && engine !== null && (engineHasRun || (opened?.adapter != null && (run.id !== null || summary !== null)));
 }
 
-function hintFor(state: State): string {
-  return state.run.source === "engine"
+function hintFor({ run, opened }: State, able: boolean): string {
+  if (able) {
+    return run.source === "engine" ? "The student is ready: ask it what you like." : "The student is back with its run: ask it what you like.";
+  }
+  return run.source === "engine" || opened?.adapter != null
     ? "Run first; then ask the model what you like."
-    : state.opened?.adapter == null
-      ? "What the run made is back, but nothing was trained in it: press Play to train, then ask."
-      : "The student is back with its run: ask it what you like.";
+    : "What the run made is back, but nothing was trained in it: press Play to train, then ask.";
 }
 
 /** Entities where they stand, or an answer in words; with closed answers, how likely each of them is. */
