@@ -38,7 +38,7 @@ fn a_step_of_decoding_starts_at_most_seven_kernels_a_layer_adapter_included() {
     for packing in [None, Some(Packing::Q8)] {
         let place = Placement {
             device: opened.device.clone(),
-            packing,
+            format: packing.into(),
         };
         let model = Model::from_folder(&folder, place).expect("a fixture");
         let config = model.decoder.config();

@@ -156,7 +156,7 @@ impl Merge {
     /// Does it.
     pub fn run(self) -> Result<(), Error> {
         merge_folder(
-            &super::models::place(&self.model)?,
+            &super::models::place(&self.model)?.0,
             &self.adapter,
             &self.out,
         )?;

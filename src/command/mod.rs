@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use seedbed::Error;
 use seedbed::kernels::{self, Choice, Opened, Packing};
-use seedbed::model::{Adapter, Model, Placement};
+use seedbed::model::{Adapter, Format, Model, Placement};
 use serde::{Deserialize, Serialize};
 
 /// Teach a small language model a task from a handful of examples, on your own machine.
@@ -96,8 +96,10 @@ struct ModelArguments {
 #[derive(Debug, Clone, Copy, Default, clap::ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Dtype {
-    /// 32 bits.
+    /// What a GGUF file has them in, where that is 8 or 4 bits; other blocks in 8 bits, and plain numbers in 32.
     #[default]
+    Stored,
+    /// 32 bits.
     F32,
     /// 16 bits.
     F16,
@@ -120,14 +122,20 @@ impl ModelArguments {
         }
         let place = Placement {
             device: opened.device.clone(),
-            packing: match self.dtype {
-                Dtype::F32 => None,
-                Dtype::F16 => Some(Packing::F16),
-                Dtype::Q8 => Some(Packing::Q8),
-                Dtype::Q4 => Some(Packing::Q4),
+            format: match self.dtype {
+                Dtype::Stored => Format::Stored,
+                Dtype::F32 => Format::Plain,
+                Dtype::F16 => Format::Packed(Packing::F16),
+                Dtype::Q8 => Format::Packed(Packing::Q8),
+                Dtype::Q4 => Format::Packed(Packing::Q4),
             },
         };
-        let model = Model::open(&models::place(&self.model)?, place)?;
+        let (path, repository) = models::place(&self.model)?;
+        let mut model = Model::open(&path, place)?;
+        if let Some(name) = repository {
+            // An adapter names its base so, and other machines find it by that.
+            model.name = name;
+        }
         Ok((model, opened))
     }
 }

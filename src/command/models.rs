@@ -125,15 +125,18 @@ impl List {
     }
 }
 
-/// Where the model of that name or path lies.
-pub fn place(model: &Path) -> Result<PathBuf, Error> {
+/// Where the model of that name or path lies, and its name on the hub when that is where it is from.
+pub fn place(model: &Path) -> Result<(PathBuf, Option<String>), Error> {
     if model.exists() {
-        return Ok(model.into());
+        return Ok((model.into(), None));
     }
     // What is neither a path nor a name is reported as the missing folder it would be.
     match model.to_str().map(Repository::parse) {
-        Some(Ok(repository)) => Ok(Models::of_user()?.find(&repository)?),
-        _ => Ok(model.into()),
+        Some(Ok(repository)) => {
+            let folder = Models::of_user()?.find(&repository)?;
+            Ok((folder, Some(repository.name)))
+        }
+        _ => Ok((model.into(), None)),
     }
 }
 

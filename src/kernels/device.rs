@@ -346,7 +346,13 @@ pub fn floats<const D: usize>(values: Vec<f32>, shape: [usize; D], device: &Devi
 /// Numbers such as token ids and columns as a tensor of 32-bit integers, the only kind of integer the kernels take.
 /// What is not below 2³¹ keeps its bits.
 pub fn integers(values: &[u32], device: &Device) -> Tensor<1, Int> {
-    let values: Vec<i32> = values.iter().map(|value| *value as i32).collect();
+    words(values.to_vec(), device)
+}
+
+/// As [`integers`], of values that are given away: they may be half a model.
+pub fn words(values: Vec<u32>, device: &Device) -> Tensor<1, Int> {
+    // In the same memory.
+    let values: Vec<i32> = values.into_iter().map(|value| value as i32).collect();
     let count = values.len();
     count_upload(count, device);
     let data = TensorData::new(values, [count]);

@@ -36,6 +36,7 @@ pub use attention::{attention, attention_backward, with_seers};
 pub use counted::{Counted, counted};
 pub use device::{
     Choice, DeviceError, Kind, Limits, Opened, floats, integers, is_cpu, open, read, read_integers,
+    words,
 };
 pub use embedding::{embedding, gather_rows, scatter_rows};
 pub use heads::Heads;

@@ -43,9 +43,26 @@ pub enum ModelError {
     /// A chat template that cannot be read, or refuses the conversation.
     #[error("chat template: {0}")]
     Template(String),
-    /// The safetensors file is broken: truncated, overlapping, too large a header.
-    #[error("safetensors: {0}; download the file again, it may be cut short")]
-    Safetensors(String),
+    /// A part of `tokenizer.json` of a type that is not read.
+    #[error(
+        "tokenizer.json: the {part} `{found}` is not known; known are {known}, so take a model that has one of them"
+    )]
+    TokenizerPart {
+        /// What it is: the model, the normalizer …
+        part: &'static str,
+        /// Its type as the file has it.
+        found: String,
+        /// Those that are read.
+        known: String,
+    },
+    /// A merge of what is no token, or into what is none.
+    #[error(
+        "tokenizer.json: the merge {0} is none of its vocabulary; take the file from the model's own folder"
+    )]
+    TokenizerMerge(String),
+    /// A safetensors file that is broken.
+    #[error("safetensors: {0}")]
+    Safetensors(#[from] super::weights::SafetensorsError),
     /// A GGUF file that is broken or not supported.
     #[error("gguf: {0}")]
     Gguf(#[from] super::weights::GgufError),

@@ -1,10 +1,10 @@
 //! Models on a disk: a folder in the hub's layout, or a GGUF file.
 
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use super::{Model, ModelError, ModelFile, Placement, Weights, merged};
+use super::{Model, ModelError, ModelFile, Placement, merged_files};
 
 /// A file on a disk.
 #[derive(Debug)]
@@ -103,13 +103,8 @@ pub fn merge_folder(model: &Path, adapter: &Path, out: &Path) -> Result<(), Mode
     );
     let files = disk_files(model)?;
     let files: Vec<&dyn ModelFile> = files.iter().map(|file| file as &dyn ModelFile).collect();
-    let bytes = merged(&Weights::of_files(&files)?, &config, &factors)?;
-    let write = |path: &Path, done: std::io::Result<()>| {
-        done.map_err(|cause| ModelError::NotWritten {
-            path: path.display().to_string(),
-            cause: cause.to_string(),
-        })
-    };
+    let write =
+        |path: &Path, done: std::io::Result<()>| done.map_err(|cause| not_written(path, &cause));
     write(out, fs::create_dir_all(out))?;
     for file in BESIDE {
         let (from, to) = (model.join(file), out.join(file));
@@ -117,8 +112,24 @@ pub fn merge_folder(model: &Path, adapter: &Path, out: &Path) -> Result<(), Mode
             write(&to, fs::copy(&from, &to).map(|_| ()))?;
         }
     }
-    let file = out.join("model.safetensors");
-    write(&file, fs::write(&file, bytes))
+    // Under another name until it is whole; the model may itself lie where it is written to.
+    let (file, part) = (
+        out.join("model.safetensors"),
+        out.join("model.safetensors.part"),
+    );
+    let opened = File::create(&part);
+    let mut opened = opened.map_err(|cause| not_written(&part, &cause))?;
+    merged_files(&files, &config, &factors, &mut |piece| {
+        write(&part, opened.write_all(piece))
+    })?;
+    write(&file, fs::rename(&part, &file))
+}
+
+fn not_written(path: &Path, cause: &std::io::Error) -> ModelError {
+    ModelError::NotWritten {
+        path: path.display().to_string(),
+        cause: cause.to_string(),
+    }
 }
 
 /// What lies beside the weights in a folder of the hub's layout.

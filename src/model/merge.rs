@@ -1,66 +1,87 @@
 //! A checkpoint with an adapter added into its weights: `W + s·B·A`, what PEFT's `merge_and_unload` gives.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 use half::{bf16, f16};
-use safetensors::{Dtype, View};
 
 use super::adapter::LoraConfig;
-use super::{Kind, ModelError, Weights};
+use super::weights::safetensors;
+use super::{Kind, ModelError, ModelFile, Weights};
 
 /// PEFT's prefix for the modules of the wrapped model.
 const PREFIX: &str = "base_model.model.";
 
-/// Adds an adapter (the two files of a PEFT directory) to a checkpoint and gives the whole as one safetensors file. Every
-/// tensor keeps its name, its shape and its type; sums are made in f32 and rounded once.
+/// Adds an adapter (the two files of a PEFT directory) to a checkpoint and gives the whole as one safetensors file, piece
+/// after piece: a few megabytes, or one changed matrix. Every tensor keeps its name, its shape and its type; sums are made
+/// in f32 and rounded once.
 ///
 /// # Errors
 ///
 /// [`ModelError::Adapter`] for an adapter of another kind or another model, and for a quantised checkpoint, into which an
-/// adapter cannot go without a loss.
+/// adapter cannot go without a loss; before the first piece is given. Then what `give` says.
 pub fn merged(
     weights: &Weights<'_>,
     adapter_config: &[u8],
     adapter: &[u8],
-) -> Result<Vec<u8>, ModelError> {
+    give: &mut dyn FnMut(&[u8]) -> Result<(), ModelError>,
+) -> Result<(), ModelError> {
     let config = LoraConfig::from_json(adapter_config)?;
     let adapter = Weights::parse(adapter)?;
-    let mut sums = sums(weights, &config, &adapter)?;
+    let changes = changes(weights, &config, &adapter)?;
     let mut names = weights.names();
     names.sort_unstable();
     let mut tensors = Vec::with_capacity(names.len());
     for name in names {
-        let shape = weights.shape(name).unwrap_or_default();
-        let blocks = weights.blocks(name, &shape)?;
-        let (kind, bytes) = match blocks.map(|blocks| (blocks.kind, blocks.bytes)) {
-            Some((kind @ (Kind::F32 | Kind::F16 | Kind::BF16), bytes)) => (kind, bytes),
-            other => {
-                return Err(ModelError::Adapter(format!(
-                    "tensor `{name}` is stored as {}; an adapter is merged into F32, F16 or BF16 only, so take the unquantised model",
-                    other.map_or("a changed type".into(), |(kind, _)| format!("{kind:?}")),
-                )));
-            }
-        };
-        let bytes = match sums.remove(name) {
-            Some(values) => Cow::Owned(stored(kind, &values)),
-            None => bytes,
-        };
-        tensors.push((name, Tensor { kind, shape, bytes }));
+        let kind = weights.kind(name)?;
+        if !matches!(kind, Kind::F32 | Kind::F16 | Kind::BF16) {
+            return Err(ModelError::Adapter(format!(
+                "tensor `{name}` is stored as {kind:?}; an adapter is merged into F32, F16 or BF16 only, so take the unquantised model"
+            )));
+        }
+        tensors.push((name, kind, weights.shape(name).unwrap_or_default()));
     }
-    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    safetensors::serialize(tensors, Some(metadata))
-        .map_err(|error| ModelError::Safetensors(error.to_string()))
+    give(&safetensors::header(
+        (tensors.iter()).map(|(name, kind, shape)| (*name, *kind, &shape[..])),
+    ))?;
+    for (name, kind, shape) in tensors {
+        match changes.get(name) {
+            Some(module) => {
+                let values = changed(weights, &config, &adapter, (name, &shape, module))?;
+                give(&stored(kind, &values))?;
+            }
+            None => weights.pieces(name, give)?,
+        }
+    }
+    Ok(())
 }
 
-/// The changed matrices by name.
-fn sums(
+/// As [`merged`], of a model's files.
+///
+/// # Errors
+///
+/// As [`merged`]; a GGUF file is refused. [`ModelError::Missing`] when there are no weights or they cannot be read.
+pub fn merged_files(
+    files: &[&dyn ModelFile],
+    adapter_config: &[u8],
+    adapter: &[u8],
+    give: &mut dyn FnMut(&[u8]) -> Result<(), ModelError>,
+) -> Result<(), ModelError> {
+    if let Some(file) = files.iter().find(|file| file.name().ends_with(".gguf")) {
+        return Err(ModelError::Adapter(format!(
+            "{} is a GGUF file; an adapter is merged into unquantised safetensors only, so take the model in the hub's layout",
+            file.name()
+        )));
+    }
+    merged(&Weights::of_files(files)?, adapter_config, adapter, give)
+}
+
+/// The modules of an adapter by the tensors that they change, each of them checked to fit.
+fn changes(
     weights: &Weights<'_>,
     config: &LoraConfig,
     adapter: &Weights<'_>,
-) -> Result<HashMap<String, Vec<f32>>, ModelError> {
-    let scale = (config.lora_alpha / config.r as f64) as f32;
-    let mut sums = HashMap::new();
+) -> Result<HashMap<String, String>, ModelError> {
+    let mut changes = HashMap::new();
     let mut names = adapter.names();
     names.sort_unstable();
     for name in names {
@@ -72,38 +93,56 @@ fn sums(
         let module = name.strip_prefix(PREFIX).ok_or_else(stray)?;
         if let Some(module) = module.strip_suffix(".lora_B.weight") {
             // Taken with its other half; alone it is as much a stray as any.
-            if adapter.has(&format!("{PREFIX}{module}.lora_A.weight")) {
+            if adapter.has(&half_of(module, 'A')) {
                 continue;
             }
         }
         let module = module.strip_suffix(".lora_A.weight").ok_or_else(stray)?;
         let of = format!("{module}.weight");
-        let Some(&[rows, columns]) = weights.shape(&of).as_deref() else {
-            return Err(stray());
-        };
-        let mut values = weights.values(&of, &[rows, columns])?;
-        let a = adapter.values(name, &[config.r, columns])?;
-        let b = adapter.values(
-            &format!("{PREFIX}{module}.lora_B.weight"),
-            &[rows, config.r],
-        )?;
-        for (row, b) in values
-            .chunks_exact_mut(columns)
-            .zip(b.chunks_exact(config.r))
-        {
-            for (factor, a) in b.iter().zip(a.chunks_exact(columns)) {
-                for (value, a) in row.iter_mut().zip(a) {
-                    *value += scale * factor * a;
-                }
+        match weights.shape(&of).as_deref() {
+            Some(&[rows, columns]) if rows > 0 && columns > 0 => {
+                adapter.expect(name, &[config.r, columns])?;
+                adapter.expect(&half_of(module, 'B'), &[rows, config.r])?;
+            }
+            _ => return Err(stray()),
+        }
+        changes.insert(of, module.to_owned());
+    }
+    Ok(changes)
+}
+
+/// PEFT's name of one of the two factors beside a module.
+fn half_of(module: &str, letter: char) -> String {
+    format!("{PREFIX}{module}.lora_{letter}.weight")
+}
+
+/// A matrix with the product of its factors added.
+fn changed(
+    weights: &Weights<'_>,
+    config: &LoraConfig,
+    adapter: &Weights<'_>,
+    (name, shape, module): (&str, &[usize], &str),
+) -> Result<Vec<f32>, ModelError> {
+    let scale = (config.lora_alpha / config.r as f64) as f32;
+    let (rows, columns) = (shape[0], shape[1]);
+    let mut values = weights.values(name, shape)?;
+    let a = adapter.values(&half_of(module, 'A'), &[config.r, columns])?;
+    let b = adapter.values(&half_of(module, 'B'), &[rows, config.r])?;
+    for (row, b) in values
+        .chunks_exact_mut(columns)
+        .zip(b.chunks_exact(config.r))
+    {
+        for (factor, a) in b.iter().zip(a.chunks_exact(columns)) {
+            for (value, a) in row.iter_mut().zip(a) {
+                *value += scale * factor * a;
             }
         }
-        sums.insert(of, values);
     }
-    Ok(sums)
+    Ok(values)
 }
 
 /// Values in a type of 16 or 32 bits.
-fn stored(kind: Kind, values: &[f32]) -> Vec<u8> {
+pub(super) fn stored(kind: Kind, values: &[f32]) -> Vec<u8> {
     match kind {
         Kind::F16 => (values.iter())
             .flat_map(|value| f16::from_f32(*value).to_le_bytes())
@@ -117,31 +156,6 @@ fn stored(kind: Kind, values: &[f32]) -> Vec<u8> {
     }
 }
 
-struct Tensor<'a> {
-    kind: Kind,
-    shape: Vec<usize>,
-    bytes: Cow<'a, [u8]>,
-}
-
-impl View for Tensor<'_> {
-    fn dtype(&self) -> Dtype {
-        match self.kind {
-            Kind::F16 => Dtype::F16,
-            Kind::BF16 => Dtype::BF16,
-            _ => Dtype::F32,
-        }
-    }
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-    fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Borrowed(&self.bytes)
-    }
-    fn data_len(&self) -> usize {
-        self.bytes.len()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,15 +165,21 @@ mod tests {
 
     /// A file of f32 tensors, or of f16 ones.
     fn file(kind: Kind, tensors: &[(&str, &[usize], &[f32])]) -> Vec<u8> {
-        let tensors = tensors.iter().map(|(name, shape, values)| {
-            let tensor = Tensor {
-                kind,
-                shape: shape.to_vec(),
-                bytes: Cow::Owned(stored(kind, values)),
-            };
-            (*name, tensor)
-        });
-        safetensors::serialize(tensors, None).expect("the test's own tensors fit")
+        let described = tensors.iter().map(|(name, shape, _)| (*name, kind, *shape));
+        let mut bytes = safetensors::header(described);
+        for (_, _, values) in tensors {
+            bytes.extend(stored(kind, values));
+        }
+        bytes
+    }
+
+    fn whole(weights: &Weights<'_>, config: &[u8], adapter: &[u8]) -> Result<Vec<u8>, ModelError> {
+        let mut bytes = Vec::new();
+        merged(weights, config, adapter, &mut |piece| {
+            bytes.extend_from_slice(piece);
+            Ok(())
+        })?;
+        Ok(bytes)
     }
 
     fn factors() -> Vec<u8> {
@@ -191,7 +211,7 @@ mod tests {
                 ],
             );
             let weights = Weights::parse(&base).expect("it is whole");
-            let whole = merged(&weights, CONFIG, &factors()).expect("they belong together");
+            let whole = whole(&weights, CONFIG, &factors()).expect("they belong together");
             let whole = Weights::parse(&whole).expect("it is whole");
             assert_eq!(whole.values("norm.weight", &[2]), Ok(vec![7.0, 8.0]));
             assert_eq!(
@@ -207,10 +227,35 @@ mod tests {
     fn an_adapter_of_another_model_is_refused_by_the_name_of_its_tensor() {
         let base = file(Kind::F32, &[("k_proj.weight", &[1], &[1.0])]);
         let weights = Weights::parse(&base).expect("it is whole");
-        let refused = merged(&weights, CONFIG, &factors()).expect_err("there is no q_proj");
+        let refused = whole(&weights, CONFIG, &factors()).expect_err("there is no q_proj");
         assert!(
             refused.to_string().contains("q_proj.lora_A.weight"),
             "{refused}"
         );
+    }
+
+    #[test]
+    fn an_adapter_beside_a_matrix_of_nothing_is_refused() {
+        let base = file(Kind::F32, &[("q_proj.weight", &[2, 0], &[])]);
+        let weights = Weights::parse(&base).expect("it is whole");
+        let nothing = file(
+            Kind::F32,
+            &[
+                ("base_model.model.q_proj.lora_A.weight", &[1, 0], &[]),
+                ("base_model.model.q_proj.lora_B.weight", &[2, 1], &[0.0; 2]),
+            ],
+        );
+        let refused = whole(&weights, CONFIG, &nothing);
+        assert!(matches!(refused, Err(ModelError::Adapter(_))));
+    }
+
+    #[test]
+    fn nothing_is_given_before_all_of_it_is_known_to_fit() {
+        let base = file(Kind::F32, &[("q_proj.weight", &[2, 3], &[0.0; 6])]);
+        let weights = Weights::parse(&base).expect("it is whole");
+        let refused = merged(&weights, CONFIG, &factors(), &mut |_| {
+            panic!("a piece was given")
+        });
+        assert!(matches!(refused, Err(ModelError::Shape { .. })));
     }
 }

@@ -25,10 +25,10 @@ pub use file::{HeldFile, ModelFile};
 #[cfg(not(target_arch = "wasm32"))]
 pub use folder::merge_folder;
 pub use input::{Input, NOTHING, Span, shared_prefix};
-pub use merge::merged;
+pub use merge::{merged, merged_files};
 pub use source::{Listing, Memory, Remote, Repository, SourceError};
 pub use tokenizer::{Role, Turn, Vocabulary};
-pub use weights::{Blocks, Gguf, GgufError, Index, Kind, Weights};
+pub use weights::{Blocks, Gguf, GgufError, Index, Kind, SafetensorsError, Weights};
 
 use burn::tensor::Device;
 
@@ -59,15 +59,33 @@ pub struct Files<'a> {
 pub struct Placement {
     /// The device.
     pub device: Device,
-    /// How they are packed; as f32 where it is `None`.
-    pub packing: Option<Packing>,
+    /// What they are kept in.
+    pub format: Format,
+}
+
+/// What a model's matrices are kept in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// f32.
+    Plain,
+    /// All of them packed so.
+    Packed(Packing),
+    /// What their file has them in, where that is blocks of 8 or 4 bits (GGUF's `Q8_0`, `Q4_0`, `Q4_1`); other blocks in
+    /// 8 bits, and plain numbers as f32.
+    Stored,
+}
+
+impl From<Option<Packing>> for Format {
+    fn from(packing: Option<Packing>) -> Self {
+        packing.map_or(Self::Plain, Self::Packed)
+    }
 }
 
 impl From<&Device> for Placement {
     fn from(device: &Device) -> Self {
         Self {
             device: device.clone(),
-            packing: None,
+            format: Format::Plain,
         }
     }
 }
@@ -114,8 +132,8 @@ impl Model {
             )));
         }
         vocabulary.ends_as(&config);
-        let Placement { device, packing } = place.into();
-        let decoder = Decoder::load(config, weights, packing, &device)?;
+        let Placement { device, format } = place.into();
+        let decoder = Decoder::load(config, weights, format, &device)?;
         Ok(Self {
             name: name.into(),
             decoder,

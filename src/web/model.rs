@@ -9,7 +9,9 @@ use super::{Engine, plain};
 use crate::Error;
 use crate::generate::{Batch, Sampling};
 use crate::kernels::Packing;
-use crate::model::{Config, Memory, Model, ModelError, ModelFile, Placement, Role, Turn};
+use crate::model::{
+    Config, Format, Memory, Model, ModelError, ModelFile, Placement, Role, Turn, merged_files,
+};
 
 /// A file behind `{name, size, read(offset, length)}`, where `read` gives a `Uint8Array` at once.
 #[derive(Debug)]
@@ -57,11 +59,15 @@ impl ModelFile for JsFile {
                 Ok(())
             }
             Ok(_) => Err("it ends too early; it was changed or cut short".into()),
-            Err(error) => Err(error
-                .dyn_ref::<js_sys::Error>()
-                .map_or_else(|| "no reason given".into(), |error| error.message().into())),
+            Err(error) => Err(reason(&error)),
         }
     }
+}
+
+/// Why JavaScript could not.
+fn reason(error: &JsValue) -> String {
+    let error = error.dyn_ref::<js_sys::Error>();
+    error.map_or_else(|| "no reason given".into(), |error| error.message().into())
 }
 
 /// The formats that matrices can be kept in, with the bits that one of their numbers takes.
@@ -140,12 +146,12 @@ impl Engine {
         let config = file("config.json", &config[..]);
         let tokenizer = file("tokenizer.json", &tokenizer);
         let weights = file("model.safetensors", &weights);
-        self.take_model(&name, &[&config, &tokenizer, &weights], None)
+        self.take_model(&name, &[&config, &tokenizer, &weights], Format::Plain)
     }
 
     /// Loads a model from files that are read while it goes to the device, a few megabytes at a time; each is an
     /// object `{name, size, read(offset, length): Uint8Array}`. `dtype` is what its matrices are kept in: `f32`,
-    /// `f16`, `q8` or `q4`. It replaces the model before, which is gone even when this one cannot be loaded.
+    /// `f16`, `q8`, `q4`, or `stored` for what a GGUF file has them in. It replaces the model before, which is gone even when this one cannot be loaded.
     pub async fn open_model(
         &self,
         name: String,
@@ -154,12 +160,16 @@ impl Engine {
     ) -> Result<JsValue, JsValue> {
         let files = JsFile::all(&files)?;
         let known = DTYPES.iter().find(|(name, ..)| *name == dtype);
-        let Some((_, packing, _)) = known else {
-            return Err(refused(Error::Setting(format!(
-                "dtype `{dtype}` is not known; choose f32, f16, q8 or q4"
-            ))));
+        let format = match known {
+            Some((_, packing, _)) => (*packing).into(),
+            None if dtype == "stored" => Format::Stored,
+            None => {
+                return Err(refused(Error::Setting(format!(
+                    "dtype `{dtype}` is not known; choose stored, f32, f16, q8 or q4"
+                ))));
+            }
         };
-        self.take_model(&name, &views(&files), *packing)
+        self.take_model(&name, &views(&files), format)
     }
 
     /// What a model's files say of it, and the memory it would take; no weight is read.
@@ -184,6 +194,26 @@ impl Engine {
             context: config.max_position_embeddings,
             memory,
         })
+    }
+
+    /// Adds an adapter, the two files of a PEFT directory, into the weights of an unquantised model, whose files are given
+    /// as for `open_model`, and hands the whole `model.safetensors` to `write(Uint8Array)`, a few megabytes at a time.
+    pub fn merge_model(
+        &self,
+        files: Array,
+        config: Vec<u8>,
+        adapter: Vec<u8>,
+        write: Function,
+    ) -> Result<(), JsValue> {
+        let files = JsFile::all(&files)?;
+        let mut give = |piece: &[u8]| {
+            let written = write.call1(&JsValue::NULL, &Uint8Array::from(piece));
+            written.map(|_| ()).map_err(|error| ModelError::NotWritten {
+                path: "model.safetensors".into(),
+                cause: reason(&error),
+            })
+        };
+        merged_files(&views(&files), &config, &adapter, &mut give).map_err(refused)
     }
 
     /// What the untouched model answers, in its own frame: `limit` tokens at most, the best one always.
@@ -213,7 +243,7 @@ impl Engine {
         &self,
         name: &str,
         files: &[&dyn ModelFile],
-        packing: Option<Packing>,
+        format: Format,
     ) -> Result<JsValue, JsValue> {
         if self.running.get() {
             return Err(refused(Error::Setting(
@@ -225,7 +255,7 @@ impl Engine {
         *self.outcome.borrow_mut() = Default::default();
         let place = Placement {
             device: self.opened.device.clone(),
-            packing,
+            format,
         };
         let model = Model::read(name, files, place).map_err(|error: ModelError| refused(error))?;
         let shape = model.decoder.config();

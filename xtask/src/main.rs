@@ -7,6 +7,7 @@ mod count;
 mod docs;
 mod evaluate;
 mod files;
+mod fuzz;
 mod node;
 mod package;
 mod paths;
@@ -76,6 +77,8 @@ enum Command {
     Test(test::Options),
     /// Run tasks natively for several seeds and write the table of rows
     Evaluate(evaluate::Options),
+    /// Feed damaged files to the readers of models and tasks
+    Fuzz(fuzz::Options),
     /// Time the engine at the desk and in a browser, and other systems at the same work
     Bench(bench::Options),
     /// Show the size of both wasm modules, raw and compressed
@@ -130,6 +133,11 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Docs => docs::build(&paths)?,
         Command::Test(options) => return Ok(test::run(&paths, &options)),
         Command::Evaluate(options) => evaluate::run(&paths, &options)?,
+        Command::Fuzz(options) => {
+            if !fuzz::run(&paths, &options)? {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
         Command::Bench(options) => bench::run(&paths, &options)?,
         Command::Size { check } => size::show(&paths, check)?,
         Command::WasmTestRunner { args } => return runner::run(&paths, args),

@@ -36,7 +36,6 @@ impl Packing {
     }
 
     /// Words of scales for a row of this many values.
-    #[cfg(any(feature = "cpu", test))]
     pub(super) fn scales_per_row(self, columns: usize) -> usize {
         match self {
             Self::F16 => 0,

@@ -4,7 +4,7 @@ use burn::backend::Dispatch;
 use burn::tensor::{Device, Int, Tensor};
 
 use super::{Job, Packing, Place, ProductOps, product_into};
-use crate::kernels::{embedding, floats, integers};
+use crate::kernels::{embedding, floats, words};
 
 /// A weight `[rows, columns]` as checkpoints keep it (`[out, in]`, or one row for each token of a vocabulary).
 #[derive(Debug, Clone)]
@@ -52,11 +52,34 @@ impl WeightRows {
         }
     }
 
+    /// How they are packed; as f32 where it is `None`.
+    pub fn packing(&self) -> Option<Packing> {
+        self.packing
+    }
+
+    /// What [`Packing`] says of the rows so far, for whole rows that are packed already to be put behind: words and scales.
+    pub fn packed(&mut self) -> (&mut Vec<u32>, &mut Vec<u32>) {
+        let [rows, columns] = self.shape;
+        if let Some(packing) = self.packing
+            && self.words.is_empty()
+        {
+            // As much as they will take: what grows as it is filled is there twice for a while.
+            let blocks = rows * packing.scales_per_row(columns);
+            self.scales.reserve_exact(blocks);
+            self.words
+                .reserve_exact(rows * columns / packing.values_per_word());
+        }
+        (&mut self.words, &mut self.scales)
+    }
+
     /// The next rows, whole ones.
     pub fn push(&mut self, values: Vec<f32>) {
         let [rows, columns] = self.shape;
         match self.packing {
-            Some(packing) => packing.pack(&values, &mut self.words, &mut self.scales),
+            Some(packing) => {
+                let (words, scales) = self.packed();
+                packing.pack(&values, words, scales);
+            }
             // All of them at once are taken as they are.
             None if values.len() == rows * columns => self.values = values,
             None => {
@@ -80,8 +103,8 @@ impl WeightRows {
                 }
                 Values::Packed {
                     packing,
-                    words: integers(&self.words, device),
-                    scales: integers(&self.scales, device),
+                    words: words(self.words, device),
+                    scales: words(self.scales, device),
                 }
             }
         };
@@ -119,6 +142,14 @@ impl Weight {
     /// How it lies on the device.
     pub(in crate::kernels) fn values(&self) -> &Values {
         &self.values
+    }
+
+    /// How it is packed; as f32 where it is `None`.
+    pub fn packing(&self) -> Option<Packing> {
+        match &*self.values {
+            Values::Plain(_) => None,
+            Values::Packed { packing, .. } => Some(*packing),
+        }
     }
 
     /// Bytes on the device.

@@ -104,6 +104,9 @@ pub struct LoraConfig {
     /// Weight-decomposed LoRA; not supported.
     #[serde(default)]
     pub use_dora: bool,
+    /// Another `lora_alpha` for some modules; not supported.
+    #[serde(default, skip_serializing)]
+    pub alpha_pattern: serde_json::Value,
 }
 
 fn no_bias() -> String {
@@ -129,6 +132,7 @@ impl LoraConfig {
             inference_mode: true,
             use_rslora: false,
             use_dora: false,
+            alpha_pattern: serde_json::Value::Null,
         }
     }
 
@@ -167,6 +171,18 @@ impl LoraConfig {
         if self.use_dora || self.use_rslora || self.fan_in_fan_out || self.bias != "none" {
             return refuse("use_dora, use_rslora, fan_in_fan_out and bias are not supported; train a plain LoRA".into());
         }
+        let patterns = self.alpha_pattern.as_object();
+        if patterns.is_some_and(|patterns| !patterns.is_empty()) {
+            return refuse(
+                "alpha_pattern is not supported; train with one lora_alpha for all modules".into(),
+            );
+        }
+        if !self.lora_alpha.is_finite() {
+            return refuse(format!(
+                "lora_alpha is {}; it must be a number",
+                self.lora_alpha
+            ));
+        }
         let mut modules = Vec::new();
         for name in &self.target_modules {
             match Module::ALL.iter().find(|module| module.name() == name) {
@@ -185,5 +201,42 @@ impl LoraConfig {
             return refuse("target_modules is empty; name at least one projection".into());
         }
         Ok(modules)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const FIELDS: &str =
+        r#""peft_type":"LORA","r":4,"lora_alpha":8,"target_modules":["q_proj","v_proj"]"#;
+
+    #[test]
+    fn a_plain_adapter_is_read_and_what_it_leaves_out_is_the_usual() {
+        let config = LoraConfig::from_json(format!("{{{FIELDS}}}").as_bytes()).unwrap();
+        assert_eq!(config.modules(), Ok(vec![Module::Query, Module::Value]));
+        assert_eq!(config.bias, "none");
+    }
+
+    #[test]
+    fn adapters_of_other_kinds_are_refused_by_what_they_ask_for() {
+        for (from, to, word) in [
+            ("LORA", "IA3", "IA3"),
+            (r#""r":4"#, r#""r":0"#, "rank 0"),
+            (r#""r":4"#, r#""r":4,"use_dora":true"#, "use_dora"),
+            (r#""r":4"#, r#""r":4,"bias":"all""#, "bias"),
+            (
+                r#""r":4"#,
+                r#""r":4,"alpha_pattern":{"q_proj":1}"#,
+                "alpha_pattern",
+            ),
+            ("v_proj", "lm_head", "lm_head"),
+            (r#""q_proj","v_proj""#, "", "target_modules"),
+        ] {
+            let text = format!("{{{}}}", FIELDS.replacen(from, to, 1));
+            let error = LoraConfig::from_json(text.as_bytes()).unwrap_err();
+            assert!(error.to_string().contains(word), "{error}");
+        }
     }
 }

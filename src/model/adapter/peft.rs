@@ -1,14 +1,13 @@
 //! PEFT's directory: `adapter_config.json` and `adapter_model.safetensors`.
 
-use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use burn::tensor::Device;
-use safetensors::{Dtype, View};
 
 use super::{Adapter, LoraConfig};
 use crate::kernels;
-use crate::model::{Config, ModelError, Weights};
+use crate::model::weights::safetensors;
+use crate::model::{Config, Kind, ModelError, Weights};
 
 impl Adapter {
     /// Reads the two files of a PEFT directory.
@@ -86,25 +85,16 @@ impl Adapter {
     /// [`crate::Error`] when the device does not give the factors back.
     pub async fn to_peft(&self) -> Result<(String, Vec<u8>), crate::Error> {
         let values = kernels::read(self.factors().clone()).await?;
-        let tensors = self.entries().iter().map(|factor| {
+        let factors = self.entries();
+        let described = factors
+            .iter()
+            .map(|f| (f.name.as_str(), Kind::F32, &f.shape[..]));
+        let mut weights = safetensors::header(described);
+        for factor in factors {
             let [rows, columns] = factor.shape;
             let values = &values[factor.offset..factor.offset + rows * columns];
-            let data = values
-                .iter()
-                .flat_map(|value| value.to_le_bytes())
-                .collect();
-            (
-                factor.name.as_str(),
-                Stored {
-                    shape: factor.shape,
-                    data,
-                },
-            )
-        });
-        // PEFT and transformers look for this mark.
-        let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-        let weights = safetensors::serialize(tensors, Some(metadata))
-            .map_err(|error| ModelError::Adapter(error.to_string()))?;
+            weights.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+        }
         let config = serde_json::to_string_pretty(self.config())
             .map_err(|error| ModelError::Adapter(error.to_string()))?;
         Ok((config, weights))
@@ -136,26 +126,6 @@ fn misfit(error: ModelError, expected: [usize; 2], rank: usize, base: &str) -> M
     ModelError::AdapterBase {
         what,
         base: base.to_owned(),
-    }
-}
-
-struct Stored {
-    shape: [usize; 2],
-    data: Vec<u8>,
-}
-
-impl View for Stored {
-    fn dtype(&self) -> Dtype {
-        Dtype::F32
-    }
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-    fn data(&self) -> Cow<'_, [u8]> {
-        self.data.as_slice().into()
-    }
-    fn data_len(&self) -> usize {
-        self.data.len()
     }
 }
 

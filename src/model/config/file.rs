@@ -46,6 +46,8 @@ pub(super) struct File {
     pub eos_token_id: Option<Value>,
 }
 
+/// The widest head: the rotary tables of a wider one would take more memory than the models Seedbed is for.
+const WIDEST_HEAD: usize = 1024;
 /// More layers than any model has; beyond it a count is an attack or a mistake.
 pub(super) const MOST_LAYERS: usize = 4096;
 
@@ -101,6 +103,12 @@ impl File {
                 hidden_size / heads
             }
         };
+        // Before a frequency is worked out for each pair of its elements.
+        if head_dim > WIDEST_HEAD {
+            return Err(ModelError::Config(format!(
+                "head_dim is {head_dim}; it must be {WIDEST_HEAD} at most"
+            )));
+        }
         let max_position_embeddings = self.max_position_embeddings.unwrap_or(match family {
             Family::Llama => 2048,
             Family::Qwen2 | Family::Qwen3 => 32_768,

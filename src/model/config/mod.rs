@@ -306,6 +306,27 @@ mod tests {
     }
 
     #[test]
+    fn heads_that_are_together_too_wide_are_refused() {
+        let text = String::from_utf8(json(r#","head_dim":4"#))
+            .unwrap()
+            .replace("heads\":2", "heads\":1048576");
+        let message = Config::from_json(text.as_bytes()).unwrap_err().to_string();
+        assert!(message.contains("all heads together"), "{message}");
+    }
+
+    #[test]
+    fn a_width_that_the_heads_do_not_divide_is_refused() {
+        let text = String::from_utf8(json(""))
+            .unwrap()
+            .replace("heads\":2", "heads\":3");
+        let message = Config::from_json(text.as_bytes()).unwrap_err().to_string();
+        assert!(
+            message.contains("hidden_size 8 is no multiple of 3"),
+            "{message}"
+        );
+    }
+
+    #[test]
     fn an_unknown_rope_scaling_is_refused_by_name() {
         let error = Config::from_json(&json(r#","rope_scaling":{"type":"spiral"}"#)).unwrap_err();
         assert!(error.to_string().contains("spiral"));
@@ -393,7 +414,9 @@ mod tests {
                 r#","max_position_embeddings":9999999"#,
                 "max_position_embeddings",
             ),
-            (r#","head_dim":1000000"#, "all heads together"),
+            (r#","head_dim":1026"#, "head_dim is 1026"),
+            (r#","head_dim":1099511627776"#, "1024 at most"),
+            (r#","head_dim":3"#, "head_dim is 3"),
         ] {
             let error = Config::from_json(&json(extra)).unwrap_err().to_string();
             assert!(error.contains(word), "{error}");

@@ -9,7 +9,7 @@ mod layer;
 
 use burn::tensor::{Device, Int, Tensor};
 
-use super::{Adapter, Cache, Config, Input, Model, ModelError, Rope, Weights};
+use super::{Adapter, Cache, Config, Format, Input, Model, ModelError, Rope, Weights};
 use crate::kernels::{self, Heads, Packing, Weight, WeightRows};
 use layer::{Layer, Reading};
 
@@ -33,7 +33,7 @@ impl Decoder {
     /// The most positions there are tables for: those of 131,072 alone would take more memory than a small model.
     pub const LONGEST: usize = 8192;
 
-    /// Puts the weights of a checkpoint onto a device, the matrices packed where `packing` says so.
+    /// Puts the weights of a checkpoint onto a device, the matrices in this format.
     ///
     /// # Errors
     ///
@@ -41,7 +41,16 @@ impl Decoder {
     pub fn load(
         config: Config,
         weights: &Weights<'_>,
-        packing: Option<Packing>,
+        format: impl Into<Format>,
+        device: &Device,
+    ) -> Result<Self, ModelError> {
+        Self::load_as(config, weights, format.into(), device)
+    }
+
+    fn load_as(
+        config: Config,
+        weights: &Weights<'_>,
+        format: Format,
         device: &Device,
     ) -> Result<Self, ModelError> {
         let (hidden, inner) = (config.hidden_size, config.intermediate_size);
@@ -61,9 +70,14 @@ impl Decoder {
         // Matrices of one input are joined: one product instead of several.
         let matrix = |names: &[(String, usize)], input: usize| -> Result<Weight, ModelError> {
             let rows = names.iter().map(|(_, output)| output).sum();
+            let packing = match format {
+                Format::Plain => None,
+                Format::Packed(packing) => Some(packing),
+                Format::Stored => weights.packing(names.iter().map(|(name, _)| name.as_str()))?,
+            };
             let mut weight = WeightRows::new([rows, input], packing);
             for (name, output) in names {
-                weights.each(name, &[*output, input], &mut |values| weight.push(values))?;
+                weights.fill(name, &[*output, input], &mut weight)?;
             }
             Ok(weight.finish(device))
         };
@@ -135,6 +149,12 @@ impl Decoder {
             matrix(&[("lm_head.weight".into(), config.vocab_size)], hidden)?
         };
         let norm = norm("model.norm.weight")?;
+        let packing = match format {
+            Format::Plain => None,
+            Format::Packed(packing) => Some(packing),
+            // They differ: what the largest is kept in is said of all.
+            Format::Stored => head.packing(),
+        };
         let rotary = config
             .ropes
             .iter()
@@ -185,7 +205,7 @@ impl Decoder {
         &self.device
     }
 
-    /// How the matrices are packed; as f32 where it is `None`.
+    /// How the matrices are packed, or the largest of them where they differ; as f32 where it is `None`.
     pub fn packing(&self) -> Option<Packing> {
         self.packing
     }

@@ -286,7 +286,7 @@ fn sentence_piece(file: &Gguf<'_>, entries: &Entries, gemma: bool) -> Result<Par
         decoders += r#",{"type":"Strip","content":" ","start":1,"stop":0}"#;
     }
     let mut written = String::new();
-    for [left, right] in merges(entries, gemma) {
+    for [left, right] in merges(entries, gemma)? {
         separate(&mut written);
         written.push('[');
         written += &quoted(left);
@@ -312,16 +312,20 @@ fn sentence_piece(file: &Gguf<'_>, entries: &Entries, gemma: bool) -> Result<Par
 /// Pieces longer than any that is trained are not taken apart: it would take the square of their length.
 const LONGEST: usize = 128;
 
+/// Ways of making a piece, on average: Gemma's have two.
+const MOST_MERGES: usize = 8;
+
 /// Every way of making a piece of two others, the best pieces first. Gemma's scores do not follow its merges; the
 /// order of its pieces does.
-fn merges(entries: &Entries, by_place: bool) -> Vec<[&str; 2]> {
+fn merges(entries: &Entries, by_place: bool) -> Result<Vec<[&str; 2]>, GgufError> {
     let mut ids = HashMap::with_capacity(entries.tokens.len());
     for (id, token) in entries.tokens.iter().enumerate() {
         ids.entry(token.as_str()).or_insert(id);
     }
     let mut found = Vec::new();
     for (id, token) in entries.tokens.iter().enumerate() {
-        if token.len() > LONGEST || matches!(entries.kind(id), CONTROL | BYTE | UNKNOWN) {
+        let again = ids.get(token.as_str()) != Some(&id);
+        if again || token.len() > LONGEST || matches!(entries.kind(id), CONTROL | BYTE | UNKNOWN) {
             continue;
         }
         let score = match entries.scores.get(id) {
@@ -336,8 +340,13 @@ fn merges(entries: &Entries, by_place: bool) -> Vec<[&str; 2]> {
             }
         }
         found[first..].sort_by_key(|(_, _, ids, _)| *ids);
+        if found.len() > MOST_MERGES * entries.tokens.len() {
+            return Err(GgufError::Tokenizer(format!(
+                "has pieces that can be put together in more than {MOST_MERGES} ways each; no model's have"
+            )));
+        }
     }
     // The sort is stable, as Python's is; the longer left part wins between equals.
     found.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.cmp(&a.1)));
-    found.into_iter().map(|(_, _, _, pair)| pair).collect()
+    Ok(found.into_iter().map(|(_, _, _, pair)| pair).collect())
 }

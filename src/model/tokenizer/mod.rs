@@ -1,6 +1,7 @@
 //! Text to token ids and back, and the frame around turns of a conversation.
 
 mod bytes;
+mod file;
 mod frame;
 mod gguf;
 #[cfg(any(not(feature = "template"), test))]
@@ -9,7 +10,7 @@ mod known;
 mod template;
 mod time;
 
-use tokenizers::Tokenizer;
+use file::{Read, Tokenizer};
 
 use super::weights::{Gguf, GgufError};
 use super::{Config, ModelError};
@@ -70,14 +71,10 @@ impl Vocabulary {
     ///
     /// # Errors
     ///
-    /// [`ModelError::Tokenizer`] when it is not one.
+    /// [`ModelError::Tokenizer`] when it is not one, [`ModelError::TokenizerPart`] when it has a model or another part
+    /// that is not read, [`ModelError::TokenizerMerge`] when its merges are of what is no token.
     pub fn from_json(bytes: &[u8]) -> Result<Self, ModelError> {
-        let tokenizer = Tokenizer::from_bytes(bytes).map_err(|error| {
-            ModelError::Tokenizer(format!(
-                "{error}; take the file from the model's own folder"
-            ))
-        })?;
-        Self::new(tokenizer)
+        Self::new(file::read(bytes)?)
     }
 
     /// Reads the tokenizer in the metadata of a GGUF file.
@@ -87,9 +84,9 @@ impl Vocabulary {
     /// [`ModelError::Gguf`] when there is none, it is of a kind that is not read, or it is broken.
     pub fn from_gguf(file: &Gguf<'_>) -> Result<Self, ModelError> {
         let described = gguf::read(file)?;
-        let tokenizer = Tokenizer::from_bytes(described.json)
+        let read = file::read(described.json.as_bytes())
             .map_err(|error| GgufError::Tokenizer(format!("is broken: {error}")))?;
-        let mut vocabulary = Self::new(tokenizer)?;
+        let mut vocabulary = Self::new(read)?;
         let id = |text: &Option<String>| {
             text.as_ref()
                 .and_then(|text| vocabulary.tokenizer.token_to_id(text))
@@ -104,21 +101,21 @@ impl Vocabulary {
         }
     }
 
-    fn new(mut tokenizer: Tokenizer) -> Result<Self, ModelError> {
-        // Lengths are the caller's affair: a limit kept in the file would cut prompts in silence.
-        tokenizer.with_padding(None);
-        tokenizer
-            .with_truncation(None)
-            .map_err(|error| ModelError::Tokenizer(error.to_string()))?;
+    /// Lengths are the caller's affair: what a file says of padding and truncation was not read.
+    fn new(read: Read) -> Result<Self, ModelError> {
+        let Read {
+            mut tokenizer,
+            size,
+            begin,
+        } = read;
         // Text is data: a seed that spells a marker must not become one.
         tokenizer.set_encode_special_tokens(true);
-        let size = tokenizer.get_vocab_size(true);
         let mut vocabulary = Self {
             start: tokenizer.token_to_id(START),
             end: std::iter::once(END)
                 .chain(OTHER_ENDS)
                 .find_map(|end| tokenizer.token_to_id(end)),
-            begin: None,
+            begin,
             size,
             tokenizer,
             ends: Vec::new(),
@@ -126,14 +123,11 @@ impl Vocabulary {
             frame: None,
             unknown_frame: false,
         };
-        // What the file's own post-processor puts before an empty text.
-        let empty = vocabulary.tokenizer.encode_fast("", true);
-        vocabulary.begin = empty.ok().and_then(|ids| ids.get_ids().first().copied());
         vocabulary.newline = vocabulary.encode("\n")?;
         Ok(vocabulary)
     }
 
-    /// Entries of the vocabulary, markers included.
+    /// Entries of the vocabulary, markers included: one more than the largest id.
     pub fn size(&self) -> usize {
         self.size
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde::Deserialize;
 
-use super::{Data, ModelError, ModelFile, Stored, safetensors};
+use super::{Data, ModelError, ModelFile, SafetensorsError, Stored, safetensors};
 
 /// `model.safetensors.index.json`: which tensor lies in which file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -17,16 +17,13 @@ impl Index {
     ///
     /// # Errors
     ///
-    /// [`ModelError::Safetensors`] when it is not one, or names a file outside its own folder.
+    /// [`SafetensorsError`] when it is not one, or names a file outside its own folder.
     pub fn from_json(bytes: &[u8]) -> Result<Self, ModelError> {
-        let index: Self = serde_json::from_slice(bytes).map_err(|error| {
-            ModelError::Safetensors(format!("model.safetensors.index.json: {error}"))
-        })?;
+        let index: Self = serde_json::from_slice(bytes)
+            .map_err(|error| SafetensorsError::Index(error.to_string()))?;
         for file in index.weight_map.values() {
             if file.contains(['/', '\\', ':']) || !file.ends_with(".safetensors") {
-                return Err(ModelError::Safetensors(format!(
-                    "model.safetensors.index.json names `{file}`, which is no safetensors file of its own folder"
-                )));
+                return Err(SafetensorsError::IndexFile(file.clone()).into());
             }
         }
         Ok(index)
@@ -130,11 +127,20 @@ mod tests {
     #[test]
     fn an_index_cannot_name_a_file_of_another_folder() {
         let index = br#"{"weight_map":{"a":"../secret.safetensors"}}"#;
-        assert!(
-            Index::from_json(index)
-                .unwrap_err()
-                .to_string()
-                .contains("../secret")
+        let file = "../secret.safetensors".into();
+        assert_eq!(
+            Index::from_json(index).unwrap_err(),
+            SafetensorsError::IndexFile(file).into()
         );
+    }
+
+    #[test]
+    fn what_is_no_index_is_refused() {
+        for text in ["[", "{}", r#"{"weight_map":["a"]}"#] {
+            assert!(matches!(
+                Index::from_json(text.as_bytes()),
+                Err(ModelError::Safetensors(SafetensorsError::Index(_)))
+            ));
+        }
     }
 }

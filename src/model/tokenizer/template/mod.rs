@@ -174,10 +174,11 @@ fn generation_blocks(source: &str) -> String {
     let mut written = String::with_capacity(source.len());
     let mut rest = source;
     while let Some(start) = rest.find("{%") {
-        let Some(length) = rest[start..].find("%}") else {
+        // Behind the opening: in `{%}` the two share a letter.
+        let Some(length) = rest[start + 2..].find("%}") else {
             break;
         };
-        let tag = &rest[start + 2..start + length];
+        let tag = &rest[start + 2..][..length];
         let inside = tag.trim_matches(['-', '+']).trim();
         written.push_str(&rest[..start + 2]);
         match inside {
@@ -185,7 +186,7 @@ fn generation_blocks(source: &str) -> String {
             "endgeneration" => written.push_str(&tag.replace("endgeneration", "endfilter")),
             _ => written.push_str(tag),
         }
-        rest = &rest[start + length..];
+        rest = &rest[start + 2 + length..];
     }
     written.push_str(rest);
     written

@@ -238,6 +238,7 @@ fn a_template_refuses_in_its_own_words() {
 #[test]
 fn a_broken_template_is_an_error() {
     assert!(refused("{% for %}").contains("chat template"));
+    assert!(refused("{%}{% generation %}").contains("chat template"));
     assert!(refused("{{ messages | no_such_filter }}").contains("no_such_filter"));
     assert!(refused("{{ 'a'.no_such_method() }}").contains("no_such_method"));
 }
