@@ -58,7 +58,8 @@ pub const READERS: [Reader; 8] = [
         name: "model",
         read: model,
         factor: 64,
-        beside: MB,
+        // With the tables of rotary positions, which only the width of a head makes larger.
+        beside: 4 * MB,
     },
     Reader {
         name: "safetensors",

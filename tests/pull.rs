@@ -216,6 +216,21 @@ fn a_pulled_model_is_kept_listed_used_and_deleted() {
 }
 
 #[test]
+fn an_adapter_names_the_pulled_model_beside_which_it_was_trained() {
+    let files = llama();
+    let hub = Hub::with(&files, &[("model.safetensors", hash(&files[2].1))]);
+    hub.object(&["pull", "a/b", "--json"]);
+    let out = tempfile::tempdir().unwrap();
+    let run = "run www/tasks/snips_intent --model a/b --device cpu --rows psi --instances 2 --epochs 1 --test-limit 1 --json --out";
+    let mut run: Vec<&str> = run.split(' ').collect();
+    run.push(out.path().to_str().unwrap());
+    hub.object(&run);
+    let config = fs::read(out.path().join("adapter/adapter_config.json")).unwrap();
+    let config: Value = serde_json::from_slice(&config).unwrap();
+    assert_eq!(config["base_model_name_or_path"], "a/b");
+}
+
+#[test]
 fn an_interrupted_download_is_continued_and_is_no_model_before() {
     let files = llama();
     let hub = Hub::with(&files, &[("model.safetensors", hash(&files[2].1))]);

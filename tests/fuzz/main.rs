@@ -57,9 +57,14 @@ fn corpus(reader: &Reader) -> Vec<(String, Vec<u8>)> {
 /// is wrong with that.
 fn judge(reader: &Reader, bytes: &[u8]) -> Result<(String, usize), String> {
     let began = Instant::now();
-    let (said, most) = memory::most(|| catch_unwind(AssertUnwindSafe(|| (reader.read)(bytes))));
-    let said = said.map_err(|_| "it panics".to_owned())?;
+    let read = || memory::most(|| catch_unwind(AssertUnwindSafe(|| (reader.read)(bytes))));
     let granted = reader.beside + reader.factor * bytes.len();
+    let (mut said, mut most) = read();
+    if most > granted {
+        // Once more: tables of the thread's own grow once and outlive the file.
+        (said, most) = read();
+    }
+    let said = said.map_err(|_| "it panics".to_owned())?;
     if most > granted {
         return Err(format!(
             "it takes {most} bytes of memory for a file of {}",
