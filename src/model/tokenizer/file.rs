@@ -281,6 +281,10 @@ impl Seen {
                         return too_much("has patterns that are too long");
                     }
                 }
+                // The library ends in a panic on a token that is shorter.
+                if fields.get("stop").is_some_and(|stop| *stop != 0) {
+                    return too_much("cuts off the ends of tokens");
+                }
                 if let Some(content) = fields.get("content").and_then(Value::as_str) {
                     self.growth = self.growth.saturating_mul(content.len().max(1));
                     if self.growth > MOST_GROWTH {
@@ -488,6 +492,17 @@ mod tests {
                 .to_string()
                 .contains("longer and longer")
         );
+    }
+
+    #[test]
+    fn ends_of_tokens_are_not_cut_off() {
+        let strip = |stop: u32| {
+            let part =
+                format!(r#","decoder":{{"type":"Strip","content":"a","start":1,"stop":{stop}}}"#);
+            file(&part, "[]")
+        };
+        assert!(read(strip(0).as_bytes()).is_ok());
+        assert!(refused(&strip(1)).to_string().contains("ends of tokens"));
     }
 
     #[test]
