@@ -205,6 +205,8 @@ test("the door closes itself outside its sandbox, reaches its one host inside it
   await Studio.open(page, "device=cpu");
   await choose(page, server);
   await showBrief(page);
+  // It is told its host only once it has loaded; it says so when it has narrowed its policy, before it listens.
+  await expect(page.frameLocator("iframe.door").locator("#where")).toContainText("alone");
   const door = page.frames().find((frame) => frame.url().endsWith("/door.html"));
   const reach = (url: string) =>
     fetch(url, { method: "POST", body: "x", mode: "no-cors" }).then(

@@ -150,6 +150,14 @@ const handlers: Handlers = {
     return { config: await theEngine().adapter_config(), weights: await theEngine().adapter_weights() };
   },
 
+  async merge({ model, adapter }, signal) {
+    const { files } = await filesOf(model, signal);
+    // Each piece a file of the browser's own, which need not stay in memory.
+    const pieces: Blob[] = [];
+    theEngine().merge_model(files, new TextEncoder().encode(adapter.config), adapter.weights, (piece) => void pieces.push(new Blob([piece])));
+    return new Blob(pieces, { type: "application/octet-stream" });
+  },
+
   async instances() {
     return theEngine().instances();
   },
@@ -241,8 +249,13 @@ async function loadModel({ model, dtype }: ChosenModel, signal: AbortSignal): Pr
   if (loadedModel === wanted) {
     return;
   }
-  const { name, files } = model === BUNDLED_MODEL ? { name: model, files: await fetchModel(bundledFiles(base, model), fetching(signal)) } : await models.open(model);
+  const { name, files } = await filesOf(model, signal);
   await openModel(wanted, name, files, dtype, signal);
+}
+
+/** A model by its name: one that lies beside the page, or one that is kept. */
+async function filesOf(model: ChosenModel["model"], signal: AbortSignal): Promise<{ name: string; files: EngineFile[] }> {
+  return model === BUNDLED_MODEL ? { name: model, files: await fetchModel(bundledFiles(base, model), fetching(signal)) } : models.open(model);
 }
 
 async function sourceOf(source: LoadSource, signal: AbortSignal): Promise<{ name: string; files: EngineFile[] }> {

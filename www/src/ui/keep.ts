@@ -3,6 +3,7 @@ import { dataCard } from "../data-card";
 import { adapterZip, dataZip, fileName, instancesFromEvents, save } from "../downloads";
 import type { EngineClient } from "#seedbed/engine-client";
 import type { AdapterFiles } from "#seedbed/protocol";
+import { chosenModel } from "../models/state";
 import { readRun, type SavedRun, writeRun } from "../run-file/run-file";
 import { OWN_TASK, writeSettings } from "../settings";
 import type { State, Store } from "../state";
@@ -17,6 +18,7 @@ export interface KeepEvents {
 
 export class KeepPlace {
   private readonly adapter = byId("get-adapter", HTMLButtonElement);
+  private readonly merged = byId("get-merged", HTMLButtonElement);
   private readonly instances = byId("get-instances", HTMLButtonElement);
   private readonly data = byId("get-data", HTMLButtonElement);
   private readonly run = byId("get-run", HTMLButtonElement);
@@ -36,6 +38,7 @@ export class KeepPlace {
   ) {
     const file = byId("open-run-file", HTMLInputElement);
     this.onClick(this.adapter, () => this.saveAdapter());
+    this.onClick(this.merged, () => this.saveMerged());
     this.onClick(this.instances, async () => save(new Blob([await this.lines()], { type: "application/jsonl" }), this.name("instances.jsonl")));
     this.onClick(this.data, () => this.saveData());
     this.onClick(this.run, () => this.saveRun());
@@ -54,6 +57,7 @@ export class KeepPlace {
     const busy = isBusy(state);
     const { run } = state;
     this.adapter.disabled = busy || !this.hasAdapter();
+    this.merged.disabled = this.adapter.disabled;
     this.instances.disabled = busy || run.instances.length === 0;
     this.data.disabled = this.instances.disabled;
     this.run.disabled = busy || run.started === null;
@@ -68,6 +72,11 @@ export class KeepPlace {
 
   private async saveAdapter(): Promise<void> {
     save(adapterZip(await this.theAdapter()), this.name("adapter.zip"));
+  }
+
+  private async saveMerged(): Promise<void> {
+    const { model } = chosenModel(this.store.state.models);
+    save(await this.client.call("merge", { model, adapter: await this.theAdapter() }), this.name("model.safetensors"));
   }
 
   private async theAdapter(): Promise<AdapterFiles> {
