@@ -48,6 +48,7 @@ try {
   outcome = { measures: {}, ...soFar, error: String(error.message ?? error).split("\n")[0] };
 } finally {
   outcome = { ...outcome, browser: browser.version(), ...(log.length > 0 ? { log: log.slice(-8) } : {}) };
-  await browser.close();
+  // A page that computes without end keeps its browser from closing; it is ended with this program.
+  await Promise.race([browser.close(), new Promise((resolve) => setTimeout(resolve, 5_000))]);
 }
-console.log(JSON.stringify(outcome));
+process.stdout.write(`${JSON.stringify(outcome)}\n`, () => process.exit());

@@ -260,7 +260,9 @@ fn load_average() -> Option<f64> {
 /// One process for each measure: what one leaves in memory, or breaks, is not the next one's.
 fn at_the_desk(paths: &Paths, options: &Options, bench: &Bench, kept: &mut Kept) -> Result<()> {
     // A copy: what is measured stays the same, whatever is built meanwhile.
-    let command = bench.root.join(PROGRAM);
+    // In a folder of its own: the engine's pages beside it have the same name.
+    let folder = bench.root.join("bin");
+    let command = folder.join(PROGRAM);
     if !options.built {
         long_step("building the command", || {
             process::run(cargo(paths).args([
@@ -273,6 +275,8 @@ fn at_the_desk(paths: &Paths, options: &Options, bench: &Bench, kept: &mut Kept)
             ]))
         })?;
         let built = target_folder(paths)?.join("release").join(PROGRAM);
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot make {}", folder.display()))?;
         files::copy(&built, &command)?;
     }
     for device in options.devices() {
