@@ -4,10 +4,9 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
+import { freePort } from "./firefox";
 import { expect, SHORT, Studio, test } from "./studio";
 
 const PROGRAM = process.env["SEEDBED_LITELLM"] ?? "";
@@ -33,14 +32,6 @@ const CONFIG = JSON.stringify({
 interface Proxy {
   url: string;
   end(): void;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 async function proxy(): Promise<Proxy> {
