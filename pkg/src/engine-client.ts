@@ -41,6 +41,7 @@ export class EngineClient {
   private waiting = new Map<number, Waiting>();
   private lastId = 0;
   private device: DeviceChoice = "auto";
+  private threads: number | undefined;
 
   constructor(
     private readonly listener: Listener,
@@ -48,9 +49,10 @@ export class EngineClient {
     private readonly startWorker: () => Worker,
   ) {}
 
-  /** Starts a worker on the device; a worker that is already there is ended. */
-  open(device: DeviceChoice): Promise<Calls["open"]["output"]> {
+  /** Starts a worker on the device, with so many threads at most on the CPU; a worker that is already there is ended. */
+  open(device: DeviceChoice, threads?: number): Promise<Calls["open"]["output"]> {
     this.device = device;
+    this.threads = threads;
     this.end(STOPPED);
     const worker = this.startWorker();
     worker.addEventListener("message", (message: MessageEvent<Message>) => this.receive(message.data));
@@ -59,12 +61,12 @@ export class EngineClient {
       this.failAll({ code: "device", message: `The engine's worker failed (${event.message || "it could not be loaded"}); reload the page.` });
     });
     this.worker = worker;
-    return this.call("open", { base: location.href, device });
+    return this.call("open", { base: location.href, device, ...(threads === undefined ? {} : { threads }) });
   }
 
   /** Starts the engine again on the same device, as after a crash. */
   reopen(): Promise<Calls["open"]["output"]> {
-    return this.open(this.device);
+    return this.open(this.device, this.threads);
   }
 
   /** `signal` gives the call up: the promise is refused at once, the worker stops as soon as it hears of it. */

@@ -165,6 +165,8 @@ export interface BeforeAfter {
 export interface OpenedEngine {
   device: "webgpu" | "cpu";
   name: string;
+  /** Threads that compute on the CPU; 1 on WebGPU. */
+  threads: number;
   /** What a person should know about the choice of the device, if anything. */
   notice: string | null;
 }
@@ -207,7 +209,7 @@ export interface StoredFiles {
 
 /** Every call of the worker: what it is given, and what it answers. */
 export interface Calls {
-  open: { input: { base: string; device: DeviceChoice }; output: OpenedEngine };
+  open: { input: { base: string; device: DeviceChoice; threads?: number }; output: OpenedEngine };
   check: { input: { files: TaskFiles }; output: TaskSummary };
   /** Loads a model from the addresses of its files. */
   load: { input: { source: LoadSource; dtype: Dtype }; output: ModelInfo };

@@ -18,6 +18,11 @@ export interface LoadProgress {
 export interface LoadOptions {
   /** `auto`, the default: WebGPU where a graphics card answers, else the CPU. */
   device?: DeviceChoice;
+  /**
+   * Threads on the CPU, at most. There are several only on a page that is isolated from other origins (`crossOriginIsolated`); unless
+   * told, as many as are worth it. What is computed does not depend on them.
+   */
+  threads?: number;
   /** What the model's matrices are kept in; `f32` unless told. Fewer bits take less memory. */
   dtype?: Dtype;
   onProgress?: (progress: LoadProgress) => void;
@@ -124,7 +129,7 @@ export class Student {
       if (signal?.aborted === true) {
         throw new SeedbedError("cancelled", "Stopped before the model was there.");
       }
-      const engine = await client.open(options.device ?? "auto");
+      const engine = await client.open(options.device ?? "auto", options.threads);
       const model = await client.call("load", { source, dtype });
       loaded.student = new Student(client, source, dtype, engine, model);
       return loaded.student;
@@ -149,6 +154,11 @@ export class Student {
   /** The device's name, for people. */
   get deviceName(): string {
     return this.#engine.name;
+  }
+
+  /** Threads that compute on the CPU; 1 on WebGPU. */
+  get threads(): number {
+    return this.#engine.threads;
   }
 
   /** What a person should know about the choice of the device, if anything. */

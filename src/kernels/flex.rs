@@ -6,9 +6,10 @@ use burn::backend::Flex;
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::TensorData;
 
+use super::threads;
+
 /// Results of fewer values than this are done sooner by one core than handed out to several.
-#[cfg(not(target_arch = "wasm32"))]
-const SMALL: usize = 1 << 14;
+pub(super) const SMALL: usize = 1 << 14;
 
 /// A tensor of the CPU backend, of floats or integers.
 pub(super) type FlexTensor = FloatTensor<Flex>;
@@ -64,28 +65,15 @@ pub(super) fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Fle
     FlexTensor::from_data(TensorData::new(values, shape))
 }
 
-/// Calls `work(row, values of the row)` for every row of `width` values; over all cores at the desk.
+/// Calls `work(row, values of the row)` for every row of `width` values, over all cores where there is enough to do. It
+/// must not allocate ([`threads`]).
 pub(super) fn for_rows(
     out: &mut [f32],
     width: usize,
     work: impl Fn(usize, &mut [f32]) + Sync + Send,
 ) {
-    if width == 0 {
-        return;
-    }
-    #[cfg(not(target_arch = "wasm32"))]
-    {
-        use rayon::prelude::*;
-        if out.len() >= SMALL {
-            out.par_chunks_mut(width)
-                .enumerate()
-                .for_each(|(row, values)| work(row, values));
-            return;
-        }
-    }
-    for (row, values) in out.chunks_mut(width).enumerate() {
-        work(row, values);
-    }
+    let heavy = out.len() >= SMALL;
+    threads::each_chunk(out, width, heavy, work);
 }
 
 /// As [`for_rows`] over two results with as many rows each: `work(row, row of the first, row of the second)`.
@@ -94,25 +82,6 @@ pub(super) fn for_row_pairs(
     (second, second_width): (&mut [f32], usize),
     work: impl Fn(usize, &mut [f32], &mut [f32]) + Sync + Send,
 ) {
-    if first_width == 0 || second_width == 0 {
-        return;
-    }
-    #[cfg(not(target_arch = "wasm32"))]
-    {
-        use rayon::prelude::*;
-        if first.len() >= SMALL {
-            first
-                .par_chunks_mut(first_width)
-                .zip(second.par_chunks_mut(second_width))
-                .enumerate()
-                .for_each(|(row, (first, second))| work(row, first, second));
-            return;
-        }
-    }
-    let rows = first
-        .chunks_mut(first_width)
-        .zip(second.chunks_mut(second_width));
-    for (row, (first, second)) in rows.enumerate() {
-        work(row, first, second);
-    }
+    let heavy = first.len() >= SMALL;
+    threads::each_chunk_pair((first, first_width), (second, second_width), heavy, work);
 }

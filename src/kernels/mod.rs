@@ -27,6 +27,8 @@ mod sample;
 mod swiglu;
 #[cfg(all(test, feature = "desk"))]
 mod testing;
+#[cfg(feature = "cpu")]
+mod threads;
 #[cfg(feature = "gpu")]
 mod tiles;
 
@@ -49,3 +51,5 @@ pub use rms_norm::{add_rms_norm, rms_norm, rms_norm_backward, rms_norm_onto};
 pub use rope::{Rotary, rope, rope_backward};
 pub use sample::{Sampling, sample};
 pub use swiglu::{Gate, swiglu, swiglu_backward};
+#[cfg(all(feature = "cpu", target_arch = "wasm32"))]
+pub use threads::use_helpers;

@@ -37,6 +37,13 @@ pub fn start() {
     console::forward_errors();
 }
 
+/// From now on heavy work is spread over this many threads by `spread(task, pieces)`; see `pkg/src/worker/threads.ts`.
+#[cfg(feature = "cpu")]
+#[wasm_bindgen]
+pub fn use_helpers(spread: Function, threads: usize) {
+    kernels::use_helpers(spread, threads);
+}
+
 #[derive(Debug, Deserialize)]
 struct TeacherOptions {
     url: String,

@@ -133,22 +133,6 @@ fn views(files: &[JsFile]) -> Vec<&dyn ModelFile> {
 
 #[wasm_bindgen]
 impl Engine {
-    /// Loads a model from the bytes of its files, in f32; it replaces the one before.
-    pub async fn load_model(
-        &self,
-        name: String,
-        config: Vec<u8>,
-        tokenizer: Vec<u8>,
-        weights: Vec<u8>,
-    ) -> Result<JsValue, JsValue> {
-        use crate::model::HeldFile;
-        let file = |name, bytes| HeldFile { name, bytes };
-        let config = file("config.json", &config[..]);
-        let tokenizer = file("tokenizer.json", &tokenizer);
-        let weights = file("model.safetensors", &weights);
-        self.take_model(&name, &[&config, &tokenizer, &weights], Format::Plain)
-    }
-
     /// Loads a model from files that are read while it goes to the device, a few megabytes at a time; each is an
     /// object `{name, size, read(offset, length): Uint8Array}`. `dtype` is what its matrices are kept in: `f32`,
     /// `f16`, `q8`, `q4`, or `stored` for what a GGUF file has them in. It replaces the model before, which is gone even when this one cannot be loaded.

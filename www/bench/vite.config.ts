@@ -41,7 +41,7 @@ export default defineConfig(({ mode }) => {
   return {
     root: here,
     base: "./",
-    resolve: { alias: { "#engine/cpu": engine("cpu"), "#engine/gpu": engine("gpu") } },
+    resolve: { alias: { "#engine/cpu": engine("cpu"), "#engine/gpu": engine("gpu"), "#seedbed": join(here, "../../pkg/src") } },
     worker: { format: "es" },
     // Two of the peers read Node's names.
     define: { global: "globalThis", "process.env.NODE_ENV": '"production"' },

@@ -20,6 +20,7 @@ mod site;
 mod size;
 mod step;
 mod test;
+mod threads;
 mod wasm;
 
 use std::ffi::OsString;

@@ -12,6 +12,7 @@ use crate::node;
 use crate::paths::Paths;
 use crate::process;
 use crate::step::{long_step, step};
+use crate::threads;
 
 /// How to build.
 #[derive(clap::Args)]
@@ -31,13 +32,14 @@ pub fn build(paths: &Paths, options: &Options) -> Result<()> {
         })?;
         // Both features leave their module at the same place, so it is taken before the next one is built.
         let module = target.join(WASM).join("release/seedbed.wasm");
-        bind(paths, options, name, &module)?;
+        bind(paths, options, flavour, &module)?;
     }
     Ok(())
 }
 
 /// Turns cargo's module into the one for the browser, unless that was done before with the same bytes.
-fn bind(paths: &Paths, options: &Options, name: &str, module: &Path) -> Result<()> {
+fn bind(paths: &Paths, options: &Options, flavour: Flavour, module: &Path) -> Result<()> {
+    let name = flavour.name();
     let folder = paths.wasm.join(name);
     let stamp = folder.join(".stamp");
     let wanted = format!(
@@ -57,8 +59,14 @@ fn bind(paths: &Paths, options: &Options, name: &str, module: &Path) -> Result<(
     }
     files::remove_folder(&folder)?;
     step(&format!("wrote www/wasm/{name}"), || {
-        Bindgen::new()
-            .input_path(module)
+        let mut bindgen = Bindgen::new();
+        match flavour {
+            Flavour::Cpu => {
+                bindgen.input_module("seedbed", threads::open_up(&files::read(module)?)?)
+            }
+            Flavour::Gpu => bindgen.input_path(module),
+        };
+        bindgen
             .out_name("seedbed")
             .web(true)
             .and_then(|bindgen| {
@@ -70,12 +78,26 @@ fn bind(paths: &Paths, options: &Options, name: &str, module: &Path) -> Result<(
                     .remove_producers_section(true);
                 bindgen.generate(&folder)
             })
-            .with_context(|| format!("wasm-bindgen refused {}", module.display()))
+            .with_context(|| format!("wasm-bindgen refused {}", module.display()))?;
+        match flavour {
+            Flavour::Cpu => share(&folder),
+            Flavour::Gpu => Ok(()),
+        }
     })?;
     if options.optimise {
         optimise(paths, name, &folder.join("seedbed_bg.wasm"))?;
     }
     files::write(&stamp, wanted.as_bytes())
+}
+
+/// Makes the bound module one for several threads.
+fn share(folder: &Path) -> Result<()> {
+    let (module, glue) = (folder.join("seedbed_bg.wasm"), folder.join("seedbed.js"));
+    let (bytes, pages) = threads::keep_data(&files::read(&module)?)?;
+    files::write(&module, &bytes)?;
+    let text =
+        fs::read_to_string(&glue).with_context(|| format!("cannot read {}", glue.display()))?;
+    files::write(&glue, threads::share_glue(&text, pages)?.as_bytes())
 }
 
 /// Whether the linker has wrapped every export in `*.command_export`. It does so when nothing calls

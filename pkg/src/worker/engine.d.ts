@@ -66,9 +66,14 @@ declare interface EngineModule {
 }
 
 declare module "#engine/cpu" {
-  const init: EngineModule["default"];
-  export default init;
+  export default function init(given?: { module_or_path: WebAssembly.Module; memory: WebAssembly.Memory }): Promise<unknown>;
   export const Engine: EngineModule["Engine"];
+  /** From now on heavy work is spread over so many threads. */
+  export function use_helpers(spread: (task: number, pieces: number) => void, threads: number): void;
+  /** Where the module is. */
+  export const address: URL;
+  /** Pages that its memory begins with. */
+  export const pages: number;
 }
 
 declare module "#engine/gpu" {

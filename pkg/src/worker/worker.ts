@@ -40,11 +40,12 @@ const handlers: Handlers = {
   async open(input) {
     base = input.base;
     loadedModel = null;
-    const opened = await openEngine(input.device);
+    const opened = await openEngine(input.device, input.threads);
     engine = opened.engine;
     return {
       device: engine.device === "webgpu" ? "webgpu" : "cpu",
-      name: engine.device_name,
+      name: opened.threads > 1 ? `${engine.device_name}, ${opened.threads} threads` : engine.device_name,
+      threads: opened.threads,
       notice: opened.notice,
     };
   },

@@ -3,7 +3,8 @@
 use burn::backend::Flex;
 
 use super::AnswerOps;
-use crate::kernels::flex::{FlexTensor, floats, for_rows, integers, tensor, whole};
+use crate::kernels::flex::{FlexTensor, SMALL, floats, for_rows, integers, tensor, whole};
+use crate::kernels::threads;
 
 /// Running sums and maxima side by side, so that a loop need not wait for its last result.
 const LANES: usize = 8;
@@ -99,17 +100,8 @@ impl AnswerOps for Flex {
         let mut state = whole(state);
         let rows = state.storage_mut::<f32>();
         // Not `for_rows`: a row of the state is four numbers, and the work behind it a thousand times that.
-        #[cfg(not(target_arch = "wasm32"))]
-        {
-            use rayon::prelude::*;
-            rows.par_chunks_mut(4)
-                .enumerate()
-                .for_each(|(row, state)| work(row, state));
-        }
-        #[cfg(target_arch = "wasm32")]
-        for (row, state) in rows.chunks_mut(4).enumerate() {
-            work(row, state);
-        }
+        let heavy = rows.len() / 4 * columns >= SMALL;
+        threads::each_chunk(rows, 4, heavy, work);
         state
     }
 

@@ -1,13 +1,13 @@
-//! The CPU twin: the crate `gemm` for plain matrices; packed ones are unpacked a few rows at a time. Few rows of activations
-//! go past both ([`dots`]).
+//! The CPU twin: for plain matrices the crate `gemm`, in a tab tiles of our own (`matrix`); packed ones are unpacked a few
+//! rows at a time. Few rows of activations go past both ([`dots`]).
 
 use burn::backend::Flex;
 
 use super::{Job, Packing, Place, ProductOps, dots};
 use crate::kernels::flex::{FlexTensor, floats, integers, tensor, whole};
 
-/// Rows of a packed weight that are unpacked at once: with rows of 2,048 values this stays in a core's own cache.
-const ROWS: usize = 32;
+/// Values of a packed weight that are unpacked at once: as floats they stay in a core's own cache.
+const UNPACKED: usize = 1 << 16;
 
 /// A right side: values, or a packed weight.
 #[derive(Clone, Copy)]
@@ -40,9 +40,15 @@ fn plain(lhs: &[f32], rhs: &[f32], out: &mut [f32], job: &Job) {
         "product: a matrix lies outside its tensor"
     );
     #[cfg(target_arch = "wasm32")]
-    let parallelism = gemm::Parallelism::None;
-    // Below this, waking other cores costs more than it brings.
+    super::matrix::multiply(lhs, rhs, out, job);
     #[cfg(not(target_arch = "wasm32"))]
+    at_the_desk(lhs, rhs, out, job);
+}
+
+/// The crate `gemm`, which knows the instructions of each processor.
+#[cfg(not(target_arch = "wasm32"))]
+fn at_the_desk(lhs: &[f32], rhs: &[f32], out: &mut [f32], job: &Job) {
+    // Below this, waking other cores costs more than it brings.
     let parallelism = if job.m * job.k * job.n < 1 << 18 {
         gemm::Parallelism::None
     } else {
@@ -51,7 +57,7 @@ fn plain(lhs: &[f32], rhs: &[f32], out: &mut [f32], job: &Job) {
     let stride = |value: usize| value as isize;
     #[expect(
         unsafe_code,
-        reason = "gemm takes pointers; the assertion above keeps every access inside the slices"
+        reason = "gemm takes pointers; `plain` has asserted that every access stays inside the slices"
     )]
     // SAFETY: `fits` has shown that the last value each matrix names lies inside its slice, and `out` is borrowed alone.
     unsafe {
@@ -94,9 +100,10 @@ fn packed(
         (job.k, job.n)
     };
     let first = job.rhs.offset / columns;
-    let mut block = vec![0.0; ROWS.min(rows) * columns];
-    for begin in (0..rows).step_by(ROWS) {
-        let count = ROWS.min(rows - begin);
+    let at_once = (UNPACKED / columns.max(1)).clamp(1, rows.max(1));
+    let mut block = vec![0.0; at_once * columns];
+    for begin in (0..rows).step_by(at_once) {
+        let count = at_once.min(rows - begin);
         let block = &mut block[..count * columns];
         unpack(packing, words, scales, first + begin, columns, block);
         let place = Place::rows(0, columns);

@@ -7,6 +7,8 @@ pub(super) mod cpu;
 mod dots;
 #[cfg(feature = "gpu")]
 pub(super) mod gpu;
+#[cfg(all(feature = "cpu", any(target_arch = "wasm32", test)))]
+mod matrix;
 mod packing;
 #[cfg(all(test, feature = "desk"))]
 mod tests;

@@ -1,5 +1,7 @@
 /** Drives the engine: loads the model and takes each measure. */
+import { blobFile } from "#seedbed/worker/models/bytes";
 import { countGpu } from "./gpu-counters";
+import { startWithThreads, wantedThreads } from "#seedbed/worker/threads";
 import { words, type Job, type Measured, type Outcome, type Pass } from "./job";
 import { measured, repeat, timed } from "./measure";
 
@@ -13,12 +15,10 @@ self.addEventListener("message", (message: MessageEvent<Job>) => {
 /** Tells what there is after every measure, for a job that is not done in time. */
 async function run(job: Job): Promise<void> {
   const counter = countGpu();
-  const module = job.device === "webgpu" ? await import("#engine/gpu") : await import("#engine/cpu");
-  await module.default();
-  const engine = await module.Engine.open();
+  const { engine, threads } = await open(job);
   const measures: Record<string, Measured> = {};
   const tell = () =>
-    self.postMessage({ device: engine.device, device_name: engine.device_name, measures } satisfies Partial<Outcome>);
+    self.postMessage({ device: engine.device, device_name: engine.device_name, set_up: { threads }, measures } satisfies Partial<Outcome>);
   if (job.measures.includes("load")) {
     measures["load"] = await measured(job, counter, () => repeat(job, () => loadModel(engine, job)));
   } else {
@@ -33,6 +33,18 @@ async function run(job: Job): Promise<void> {
   tell();
 }
 
+/** The engine as the product opens it. */
+async function open(job: Job): Promise<{ engine: SeedbedEngine; threads: number }> {
+  if (job.device === "webgpu") {
+    const module = await import("#engine/gpu");
+    await module.default();
+    return { engine: await module.Engine.open(), threads: 1 };
+  }
+  const module = await import("#engine/cpu");
+  const threads = await startWithThreads(module, Math.min(job.threads, wantedThreads()));
+  return { engine: await module.Engine.open(), threads };
+}
+
 /** From the first request until the model is ready; the files come from this machine. */
 async function loadModel(engine: SeedbedEngine, job: Job): Promise<Pass> {
   const file = async (name: string) => {
@@ -40,15 +52,11 @@ async function loadModel(engine: SeedbedEngine, job: Job): Promise<Pass> {
     if (!response.ok) {
       throw new Error(`${response.url} answered ${response.status}`);
     }
-    return new Uint8Array(await response.arrayBuffer());
+    return blobFile(name, await response.blob());
   };
   return timed(1, 0, async () => {
-    const [config, tokenizer, weights] = await Promise.all(
-      ["config.json", "tokenizer.json", "model.safetensors"].map(file),
-    );
-    if (config !== undefined && tokenizer !== undefined && weights !== undefined) {
-      await engine.load_model(job.model, config, tokenizer, weights);
-    }
+    const files = await Promise.all(["config.json", "tokenizer.json", "model.safetensors"].map(file));
+    await engine.open_model(job.model, files, job.variant ?? "f32");
   });
 }
 

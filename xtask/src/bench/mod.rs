@@ -329,15 +329,28 @@ fn in_the_tab(
     (model, device): (&str, Device),
     kept: &mut Kept,
 ) -> Result<()> {
-    let measures = options.measures(model, device, plan::Place::Browser);
     let name = device.in_the_tab();
-    let mut run = json!({"system": "seedbed", "where": "browser", "model": model, "device": name});
-    if measures.is_empty() || kept.has(&run) {
-        return Ok(());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    for setup in plan::setups(model, device) {
+        let mut measures = options.measures(model, device, plan::Place::Browser);
+        if options.only.is_empty() {
+            measures.retain(|measure| setup.takes(measure, device));
+        }
+        let threads = if setup.threads { cores } else { 1 };
+        let mut run = json!({
+            "system": "seedbed", "where": "browser", "model": model, "device": name,
+            "variant": setup.dtype, "threads": threads,
+        });
+        if measures.is_empty() || kept.has(&run) {
+            continue;
+        }
+        let mut job = pages.job(model, &format!("/models/{model}"), name, &measures, options);
+        job["threads"] = run["threads"].clone();
+        job["variant"] = run["variant"].clone();
+        pages.run_into(&mut run, paths, "seedbed/index.html", &job)?;
+        kept.add(run)?;
     }
-    let job = pages.job(model, &format!("/models/{model}"), name, &measures, options);
-    pages.run_into(&mut run, paths, "seedbed/index.html", &job)?;
-    kept.add(run)
+    Ok(())
 }
 
 /// The name of a model that is asked for but not known.

@@ -47,6 +47,34 @@ pub fn measures(model: &str, device: Device, place: Place) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
+/// How the engine is set up in a tab.
+#[derive(Clone, Copy)]
+pub struct Setup {
+    /// What the model's matrices are kept in.
+    pub dtype: &'static str,
+    /// Every core, else one.
+    pub threads: bool,
+}
+
+/// The set-ups that are measured in a tab. On the CPU more than one: as a visitor has it, with packed weights, and alone.
+pub fn setups(model: &str, device: Device) -> Vec<Setup> {
+    let setup = |dtype, threads| Setup { dtype, threads };
+    match (device, model) {
+        (Device::Gpu, _) => vec![setup("f32", false)],
+        // As f32 it is the memory's bandwidth that is measured.
+        (_, "smollm2-135m") => vec![setup("q8", true)],
+        _ => vec![setup("f32", true), setup("q8", true), setup("f32", false)],
+    }
+}
+
+impl Setup {
+    /// Whether a measure is worth its time: alone, what tells how much threads are worth.
+    pub fn takes(self, measure: &str, device: Device) -> bool {
+        let alone = ["prefill", "decode-1", "sft-step"];
+        device == Device::Gpu || self.threads || alone.contains(&measure)
+    }
+}
+
 /// The format a model's matrices are kept in for a measure at the desk.
 pub fn dtype(measure: &str) -> &'static str {
     match measure {

@@ -14,10 +14,11 @@ mod x86;
 
 use super::{Job, Packing};
 use crate::kernels::product::cpu::Right;
+use crate::kernels::threads;
 
 /// Values of a block.
 const BLOCK: usize = 32;
-/// Rows of x up to which this is faster than unpacking a weight and multiplying matrices, which `gemm` does well as soon as
+/// Rows of x up to which this is faster than unpacking a weight and multiplying matrices, which is done well as soon as
 /// there are some rows (timed in wasm and on a processor with AVX2).
 fn most(packing: Option<Packing>) -> usize {
     let wasm = cfg!(target_arch = "wasm32");
@@ -38,7 +39,6 @@ fn most(packing: Option<Packing>) -> usize {
 /// Rows of a weight that are taken together, so that they stay in a core's own cache for all rows of x.
 const ROWS: usize = 32;
 /// Products below which waking other cores costs more than it brings.
-#[cfg(not(target_arch = "wasm32"))]
 const SMALL: usize = 1 << 17;
 
 /// A row of x, made ready for a format.
@@ -178,32 +178,13 @@ pub(super) fn multiply(lhs: &[f32], right: Right<'_>, out: &mut [f32], job: &Job
             }
         }
     };
-    spread(&mut turned, ROWS * m, m * n * k, work);
+    threads::each_chunk(&mut turned, ROWS * m, m * n * k >= SMALL, work);
     for row in 0..m {
         let out = &mut out[job.out.offset + row * job.out.row..][..n];
         for (out, values) in out.iter_mut().zip(turned.chunks_exact(m)) {
             let value = job.alpha * values[row];
             *out = if job.add { *out + value } else { value };
         }
-    }
-}
-
-/// Calls `work(chunk, values)` for every chunk; over all cores at the desk where there is enough to do.
-fn spread(
-    values: &mut [f32],
-    size: usize,
-    products: usize,
-    work: impl Fn(usize, &mut [f32]) + Sync + Send,
-) {
-    #[cfg(not(target_arch = "wasm32"))]
-    if products >= SMALL {
-        use rayon::prelude::*;
-        let chunks = values.par_chunks_mut(size).enumerate();
-        return chunks.for_each(|(chunk, values)| work(chunk, values));
-    }
-    let _ = products;
-    for (chunk, values) in values.chunks_mut(size).enumerate() {
-        work(chunk, values);
     }
 }
 
