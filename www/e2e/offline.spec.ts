@@ -1,28 +1,6 @@
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import type { Page } from "@playwright/test";
+import { close, relay } from "./relay";
 import { expect, foreign, recordRequests, SHORT, Studio, test } from "./studio";
-
-/** Passes everything on to the real server, until it is closed; `change` may change the service worker. */
-async function relay(to: string, change: (script: string) => string): Promise<{ server: Server; url: string }> {
-  const server = createServer((request, response) => {
-    void (async () => {
-      const answer = await fetch(new URL(request.url ?? "/", to), { headers: { "accept-encoding": "identity" } });
-      const body = Buffer.from(await answer.arrayBuffer());
-      const isWorker = request.url?.startsWith("/sw.js") === true;
-      const headers = Object.fromEntries([...answer.headers].filter(([name]) => !["content-length", "connection", "transfer-encoding"].includes(name)));
-      response.writeHead(answer.status, headers);
-      response.end(isWorker ? change(body.toString()) : body);
-    })().catch(() => response.destroy());
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` };
-}
-
-async function close(server: Server): Promise<void> {
-  server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
-}
 
 async function open(page: Page, url: string): Promise<Studio> {
   const studio = new Studio(page);
@@ -36,7 +14,7 @@ const caches = (page: Page) => page.evaluate(async () => (await globalThis.cache
 test("after the first visit the page opens and runs without its server, and a new version takes the old one's place", async ({ page, context, baseURL }) => {
   const requests = recordRequests(context);
   let version = "";
-  const { server, url } = await relay(baseURL ?? "", (script) => (version === "" ? script : script.replace(/"version":"\w+"/, `"version":"${version}"`)));
+  const { server, url } = await relay(baseURL ?? "", { script: (script) => (version === "" ? script : script.replace(/"version":"\w+"/, `"version":"${version}"`)) });
   const studio = await open(page, url);
   await expect(page.locator("#offline")).toBeVisible();
   const before = await caches(page);

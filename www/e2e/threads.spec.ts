@@ -1,38 +1,45 @@
 import type { Page } from "@playwright/test";
+import { close, relay } from "./relay";
 import { expect, SHORT, Studio, test } from "./studio";
 
-/** No graphics card is asked for, so that the run is the CPU's. */
-const ON_THE_CPU = `${SHORT}&device=cpu`;
-
 /** What a run on the CPU came to: its numbers, and every instance that it wrote. */
-async function result(page: Page): Promise<{ device: string; said: string[] }> {
-  const studio = await Studio.open(page, ON_THE_CPU);
+async function result(page: Page, url: string): Promise<{ isolated: boolean; device: string; said: string[] }> {
+  const studio = new Studio(page);
+  await page.goto(`${url}?device=cpu&${SHORT}`);
+  await expect(studio.play).toBeEnabled({ timeout: 120_000 });
+  const isolated = await page.evaluate(() => crossOriginIsolated);
   const device = await studio.device.innerText();
   await studio.run();
   expect(studio.errors).toEqual([]);
   const table = await page.locator("#result-table").innerText();
-  return { device, said: [table, ...(await studio.instances.allInnerTexts())] };
+  return { isolated, device, said: [table, ...(await studio.instances.allInnerTexts())] };
 }
 
-test("a page that may share memory computes with several threads, one that may not with one, and both come to the same", async ({ page, context }) => {
+test("where the page may share memory several threads compute, else one, and both come to the same", async ({ page, context, baseURL }) => {
   await page.goto("./");
   const cores = await page.evaluate(() => navigator.hardwareConcurrency);
   test.skip(cores < 2, "this machine has one core");
-  const several = await result(page);
-  expect(several.device).toMatch(/\d+ threads/);
 
-  // As a server would that knows nothing of isolation.
-  await context.route("**/*", async (route) => {
-    const response = await route.fetch();
-    const headers = { ...response.headers() };
-    delete headers["cross-origin-opener-policy"];
-    delete headers["cross-origin-embedder-policy"];
-    await route.fulfill({ response, headers });
-  });
-  const other = await context.newPage();
-  const alone = await result(other);
-  expect(await other.evaluate(() => crossOriginIsolated)).toBe(false);
+  // A host that sends no headers: on the first visit nothing isolates the page from other origins.
+  const { server, url } = await relay(baseURL ?? "", { without: ["cross-origin-opener-policy", "cross-origin-embedder-policy"] });
+  const alone = await result(page, url);
+  expect(alone.isolated).toBe(false);
   expect(alone.device).not.toContain("threads");
-  expect(several.said.length).toBeGreaterThan(3);
-  expect(alone.said).toEqual(several.said);
+  expect(alone.said.length).toBeGreaterThan(3);
+
+  // From the second on the page's own service worker does.
+  await expect(page.locator("#offline")).toBeVisible();
+  const later = await context.newPage();
+  const several = await result(later, url);
+  expect(several.isolated).toBe(true);
+  expect(several.device).toMatch(/\d+ threads/);
+  expect(several.said).toEqual(alone.said);
+  await close(server);
+});
+
+test("a host that sends the headers has threads on the first visit", async ({ page }) => {
+  const studio = await Studio.open(page, "device=cpu");
+  const cores = await page.evaluate(() => navigator.hardwareConcurrency);
+  expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
+  await expect(studio.device).toContainText(cores < 2 ? "CPU" : "threads");
 });

@@ -25,19 +25,15 @@ const TEXT: &str = "text/plain; charset=utf-8";
 
 /// Sent with every answer.
 const HEADERS: [(&str, &str); 5] = [
-    // These two isolate the page from other origins, which browsers ask of pages that share memory between threads.
+    // These two isolate the page from other origins, which browsers ask of pages that share memory between threads. The
+    // stricter `require-corp` would hide from the door whether a server that it may not read is there at all.
     ("cross-origin-opener-policy", "same-origin"),
-    (EMBEDDER_POLICY, "require-corp"),
+    ("cross-origin-embedder-policy", "credentialless"),
     ("cross-origin-resource-policy", "same-origin"),
     ("x-content-type-options", "nosniff"),
     // A build that was just made is what the next load shows.
     ("cache-control", "no-cache"),
 ];
-
-const EMBEDDER_POLICY: &str = "cross-origin-embedder-policy";
-
-/// The document that alone may ask a teacher.
-const DOOR: &str = "door.html";
 
 /// A server at work.
 pub struct Server {
@@ -137,41 +133,25 @@ fn answer<B: Body>(request: &Request<B>, folder: &Path) -> Response<Full<Bytes>>
             .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return refusal;
     }
-    let found = resolve(folder, request.uri().path()).and_then(|file| {
-        Some((
-            fs::read(&file).ok()?,
-            content_type(&file),
-            file.ends_with(DOOR),
-        ))
-    });
+    let found = resolve(folder, request.uri().path())
+        .and_then(|file| Some((fs::read(&file).ok()?, content_type(&file))));
     match found {
-        Some((bytes, kind, door)) => respond(StatusCode::OK, bytes.into(), kind, door),
+        Some((bytes, kind)) => respond(StatusCode::OK, bytes.into(), kind),
         None => plain(StatusCode::NOT_FOUND, "not found"),
     }
 }
 
 /// A short answer in words.
 fn plain(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
-    respond(status, Bytes::from_static(text.as_bytes()), TEXT, false)
+    respond(status, Bytes::from_static(text.as_bytes()), TEXT)
 }
 
-fn respond(
-    status: StatusCode,
-    body: Bytes,
-    kind: &'static str,
-    door: bool,
-) -> Response<Full<Bytes>> {
+fn respond(status: StatusCode, body: Bytes, kind: &'static str) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     for (name, value) in HEADERS {
-        // The door asks a server it may not read whether it is there at all; `require-corp` would hide that.
-        let value = if door && name == EMBEDDER_POLICY {
-            "credentialless"
-        } else {
-            value
-        };
         headers.insert(
             HeaderName::from_static(name),
             HeaderValue::from_static(value),
@@ -363,7 +343,7 @@ mod tests {
                 "Content-Length: 100000",
                 "Content-Type: application/wasm",
                 "Cross-Origin-Opener-Policy: same-origin",
-                "Cross-Origin-Embedder-Policy: require-corp",
+                "Cross-Origin-Embedder-Policy: credentialless",
                 "X-Content-Type-Options: nosniff",
                 "Cache-Control: no-cache",
             ] {

@@ -32,8 +32,8 @@ worker.addEventListener("fetch", (event) => {
   if (request.method !== "GET" || url.origin !== worker.location.origin || request.headers.has("range")) {
     return;
   }
-  if (request.mode === "navigate" && !isDocument(url.href)) {
-    event.respondWith(networkFirst(request, address("")));
+  if (request.mode === "navigate") {
+    event.respondWith(networkFirst(request, isDocument(url.href) ? url.href : address("")).then(isolated));
   } else if (isHashed(url.href)) {
     event.respondWith(cacheFirst(request));
   } else {
@@ -114,6 +114,20 @@ async function networkFirst(request: Request, url: string): Promise<Response> {
   }
   const patience = new Promise<Response>((resolve) => setTimeout(() => resolve(copy), PATIENCE_MS));
   return Promise.race([fetchOwn(request).catch(() => copy), patience]);
+}
+
+/**
+ * A document that may share memory between threads, though its host sends no headers for that. `credentialless` is all that is needed,
+ * for nothing of other origins is shown; a browser that does not know it leaves the page as it is, with one thread.
+ */
+function isolated(response: Response): Response {
+  if (!response.ok || response.headers.has("cross-origin-embedder-policy")) {
+    return response;
+  }
+  const headers = new Headers(response.headers);
+  headers.set("cross-origin-opener-policy", "same-origin");
+  headers.set("cross-origin-embedder-policy", "credentialless");
+  return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
 }
 
 function address(file: string): string {
