@@ -4,9 +4,12 @@ mod ask;
 mod bench;
 mod brief;
 mod cost;
+mod eval;
+mod folder;
 mod models;
 mod recipe;
 mod run;
+mod shown;
 
 use std::path::PathBuf;
 
@@ -30,7 +33,7 @@ enum Part {
     /// Print a recipe as a file to edit: every knob with its doc line, its range and its usual value.
     Recipe(recipe::RecipeOf),
     /// Measure a model, with an adapter or without, on a task's test rows.
-    Eval(run::Eval),
+    Eval(eval::Eval),
     /// Print what a teacher would be sent, byte for byte, without sending it.
     Brief(brief::BriefOf),
     /// Print the scores over the vocabulary at every position of a sequence.

@@ -6,7 +6,8 @@ use std::rc::Rc;
 
 use super::Monitor;
 use super::journal::{Kept, Sum};
-use super::stages::{Bench, Reading};
+use super::reading::Reading;
+use super::stages::Bench;
 use crate::Error;
 use crate::generate::{Sampling, Shape, Spelling};
 use crate::model::{Adapter, Model};

@@ -1,6 +1,7 @@
 //! Writing instances: labels are asked for as they are wanted, texts filtered, and their labels checked or given apart.
 
-use super::stages::{Bench, Text};
+use super::stages::Bench;
+use super::texts::Text;
 use super::vote::Poll;
 use super::{Difficulty, Event, Instance, Monitor, RowName, Stage, Voter};
 use crate::Error;
