@@ -8,6 +8,9 @@ use seedbed::train::Bytes;
 
 /// A row's figures in one line.
 pub(super) fn line(name: &str, metrics: &Metrics) -> String {
+    if let Some(loss) = metrics.loss {
+        return free(name, metrics, loss);
+    }
     let f1 = metrics.f1.map_or(String::new(), |f1| {
         format!(
             "  F1 {:5.1} % ({:.1} to {:.1})",
@@ -22,6 +25,22 @@ pub(super) fn line(name: &str, metrics: &Metrics) -> String {
         100.0 * metrics.low,
         100.0 * metrics.high,
         100.0 * metrics.macro_f1,
+        metrics.n
+    )
+}
+
+/// The figures of free responses.
+fn free(name: &str, metrics: &Metrics, loss: f64) -> String {
+    let ends = |low: Option<f64>, high: Option<f64>| (low.unwrap_or(0.0), high.unwrap_or(0.0));
+    let (low, high) = ends(metrics.loss_low, metrics.loss_high);
+    let judge = metrics.score.map_or(String::new(), |score| {
+        let (low, high) = ends(metrics.score_low, metrics.score_high);
+        format!("  judge {score:.2} ({low:.2} to {high:.2})")
+    });
+    format!(
+        "{name:<12} loss {loss:.3} ({low:.3} to {high:.3})  perplexity {:.2}{judge}  F1 of words {:.1} %  n {}",
+        metrics.perplexity.unwrap_or(0.0),
+        100.0 * metrics.f1.unwrap_or(0.0),
         metrics.n
     )
 }
@@ -111,8 +130,9 @@ impl Shown {
             }
             Event::Note { text } => self.keep(&format!("note: {text}")),
             Event::RoundFinished { report } => {
-                let dev = report.dev.map_or(String::new(), |dev| {
-                    format!(", {:.1} % of {} right", 100.0 * dev.accuracy, dev.n)
+                let dev = report.dev.map_or(String::new(), |dev| match dev.loss {
+                    Some(loss) => format!(", loss {loss:.3} on {}", dev.n),
+                    None => format!(", {:.1} % of {} right", 100.0 * dev.accuracy, dev.n),
                 });
                 self.keep(&format!(
                     "{} round {}: {} of {} kept, {} pairs{dev}",

@@ -32,6 +32,8 @@ pub(super) struct Answering {
     longest: usize,
     /// Entities end where punctuation does, not only at spaces.
     marks: bool,
+    /// Instructions have more than one line.
+    lines: bool,
 }
 
 impl Answering {
@@ -43,6 +45,7 @@ impl Answering {
         found.numbers = task.kind == TaskKind::Qa;
         let mut grounded = 0;
         for seed in &task.seeds {
+            found.lines |= task.kind == TaskKind::Instruct && seed.text.contains('\n');
             let said = task.said(seed);
             let tokens = model.vocabulary.answer(&said)?.len();
             found.limit = found.limit.max(tokens + tokens / 2 + 8);
@@ -64,8 +67,10 @@ impl Answering {
 
     /// What an answer must look like; none where it may be any line.
     fn shape(&self, task: &Task, example: &Example) -> Option<Shape> {
-        if task.kind == TaskKind::Ner {
-            return Some(self.entities(task, &example.text));
+        match task.kind {
+            TaskKind::Ner => return Some(self.entities(task, &example.text)),
+            TaskKind::Instruct => return None,
+            _ => {}
         }
         let choices: Vec<&str> = qa::choices(&example.text).collect();
         match choices.is_empty() {
@@ -117,13 +122,31 @@ fn is_plain_number(text: &str) -> bool {
 }
 
 impl Bench<'_> {
-    /// Answers to examples, written by greedy decoding or drawn.
+    /// Whether a text that is written ends with its first line.
+    pub(super) fn one_line(&self) -> bool {
+        !self.answering.lines
+    }
+
+    /// Answers to examples, written by greedy decoding or drawn. A free response that does not end is none.
     pub async fn answers_to(
         &self,
         monitor: &Monitor<'_>,
         adapter: Option<&Adapter>,
         rows: &[&Example],
         sampling: Sampling,
+        seed: u64,
+    ) -> Result<Vec<Answer>, Error> {
+        self.answers(monitor, adapter, rows, (sampling, false), seed)
+            .await
+    }
+
+    /// As [`Bench::answers_to`]; where `cut`, free responses that do not end are taken as far as they go.
+    pub(super) async fn answers(
+        &self,
+        monitor: &Monitor<'_>,
+        adapter: Option<&Adapter>,
+        rows: &[&Example],
+        (sampling, cut): (Sampling, bool),
         seed: u64,
     ) -> Result<Vec<Answer>, Error> {
         let (task, answering) = (self.task, &self.answering);
@@ -160,15 +183,15 @@ impl Bench<'_> {
             let texts = match held {
                 Some(texts) => texts,
                 None => {
-                    self.texts(monitor, adapter, &prompts, limit, sampling, true, seed)
+                    let one_line = task.kind != TaskKind::Instruct;
+                    self.texts(monitor, adapter, &prompts, limit, sampling, one_line, seed)
                         .await?
                 }
             };
-            answers.extend(
-                rows.iter()
-                    .zip(texts)
-                    .map(|(row, text)| task.heard(row, &text.text)),
-            );
+            answers.extend(rows.iter().zip(texts).map(|(row, text)| match task.kind {
+                TaskKind::Instruct if !text.finished && !cut => Answer::Text(Vec::new()),
+                _ => task.heard(row, &text.text),
+            }));
         }
         Ok(answers)
     }
@@ -187,7 +210,7 @@ impl Bench<'_> {
         for batch in order.chunks(self.settings.readers) {
             let asked: Vec<&Example> = batch.iter().map(|row| &rows[*row]).collect();
             let found = self
-                .answers_to(monitor, adapter, &asked, Sampling::GREEDY, 0)
+                .answers(monitor, adapter, &asked, (Sampling::GREEDY, true), 0)
                 .await?;
             for (row, answer) in batch.iter().zip(found) {
                 answers[*row] = answer;
@@ -195,8 +218,15 @@ impl Bench<'_> {
             done += batch.len();
             monitor.tick(done).await?;
         }
+        let losses = match self.task.kind {
+            TaskKind::Instruct => self.losses(monitor, adapter, rows, order).await?,
+            _ => Vec::new(),
+        };
+        let marks = self.judged(monitor, rows, &answers).await?;
         // Measuring is no part of what writing costs.
         self.set_tokens(before);
+        let (sum, tokens) =
+            (losses.iter()).fold((0.0, 0.0), |all, row| (all.0 + row.0, all.1 + row.1));
         let predicted = rows.iter().zip(&answers).map(|(row, answer)| {
             let answered = Example {
                 answer: answer.clone(),
@@ -211,15 +241,42 @@ impl Bench<'_> {
         Ok(Reading {
             predicted: predicted.collect(),
             answers,
-            log_likelihood: 0.0,
+            log_likelihood: match tokens > 0.0 {
+                true => -sum / tokens,
+                false => 0.0,
+            },
+            losses,
+            marks,
         })
+    }
+
+    /// The negative log-likelihood of each row's answer, all its tokens together, and how many these are.
+    async fn losses(
+        &self,
+        monitor: &Monitor<'_>,
+        adapter: Option<&Adapter>,
+        rows: &[Example],
+        order: &[usize],
+    ) -> Result<Vec<(f64, f64)>, Error> {
+        let mut losses = vec![(0.0, 0.0); rows.len()];
+        for batch in order.chunks(self.settings.readers) {
+            let made = batch.iter().map(|row| self.labelling_row(&rows[*row]));
+            let made: Vec<Row> = made.collect::<Result<_, _>>()?;
+            let means = self.token_logps(monitor, adapter, &made).await?;
+            for ((row, made), mean) in batch.iter().zip(&made).zip(means) {
+                let tokens = made.answers() as f64;
+                losses[*row] = (-mean * tokens, tokens);
+            }
+            monitor.breathe().await?;
+        }
+        Ok(losses)
     }
 
     /// The mean log-probability of a token of each row's answer, nats.
     pub(super) async fn token_logps(
         &self,
         monitor: &Monitor<'_>,
-        adapter: &Adapter,
+        adapter: Option<&Adapter>,
         rows: &[Row],
     ) -> Result<Vec<f64>, Error> {
         let of = Sum::new().rows(rows).end();
@@ -235,7 +292,7 @@ impl Bench<'_> {
             })
             .collect();
         let found = monitor
-            .whole(reference_logps(self.model, Some(adapter), &pairs))
+            .whole(reference_logps(self.model, adapter, &pairs))
             .await?;
         let sums = found.iter().flat_map(|pair| [pair.chosen, pair.rejected]);
         let means: Vec<f32> = rows

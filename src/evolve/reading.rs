@@ -5,7 +5,7 @@ use super::stages::Bench;
 use crate::Error;
 use crate::curate::review::{MOST, likelihood};
 use crate::evolve::{Cancel, Event, Monitor, RowName, Settings, Stage};
-use crate::generate::{Sampling, Scorer};
+use crate::generate::{Answers, Sampling, Scorer};
 use crate::model::{Adapter, Model};
 use crate::task::{Answer, Example, Scored, Task};
 
@@ -18,25 +18,30 @@ pub(super) struct Reading {
     /// The mean log-probability of the right label among all labels, nats; of a token of the right answer, where answers are
     /// written.
     pub log_likelihood: f64,
+    /// Of free responses, each right one's negative log-likelihood and tokens.
+    pub losses: Vec<(f64, f64)>,
+    /// Of free responses, the judge's mark of each that was written, where the recipe has a reviewer.
+    pub marks: Vec<f64>,
 }
 
 impl Bench<'_> {
     /// What the labels score behind some prompts, read together.
-    async fn score(
+    pub(super) async fn score(
         &self,
         monitor: &Monitor<'_>,
         scorer: &mut Scorer<'_>,
         prompts: &[Vec<u32>],
+        answers: &Answers,
     ) -> Result<Vec<Vec<f32>>, Error> {
         let of = Sum::new().lists(prompts).end();
         if let Some(kept) = monitor.recall("scores", of)? {
-            let labels = self.task.labels.len().max(1);
+            let labels = answers.count().max(1);
             let rows = kept.numbers.chunks(labels);
             return Ok(rows
                 .map(|row| row.iter().map(|bits| f32::from_bits(*bits)).collect())
                 .collect());
         }
-        let scores = monitor.whole(scorer.score(prompts, &self.answers)).await?;
+        let scores = monitor.whole(scorer.score(prompts, answers)).await?;
         monitor.keep(Kept {
             what: "scores".into(),
             of,
@@ -64,7 +69,10 @@ impl Bench<'_> {
                 .map(|text| self.asked(text))
                 .collect::<Result<Vec<_>, _>>()?;
             self.spend(prompts.iter().map(Vec::len).sum(), 0);
-            scores.extend(self.score(monitor, &mut scorer, &prompts).await?);
+            scores.extend(
+                self.score(monitor, &mut scorer, &prompts, &self.labels)
+                    .await?,
+            );
             monitor.breathe().await?;
         }
         Ok(scores)
@@ -106,7 +114,9 @@ impl Bench<'_> {
                 .iter()
                 .map(|row| self.asked(&rows[*row]))
                 .collect::<Result<Vec<_>, _>>()?;
-            let scores = self.score(monitor, &mut scorer, &prompts).await?;
+            let scores = self
+                .score(monitor, &mut scorer, &prompts, &self.labels)
+                .await?;
             for (row, scores) in batch.iter().zip(&scores) {
                 predicted[*row] = best(scores);
                 let share = likelihood(scores, rows[*row].label) / MOST;
@@ -119,6 +129,8 @@ impl Bench<'_> {
             predicted,
             answers: Vec::new(),
             log_likelihood,
+            losses: Vec::new(),
+            marks: Vec::new(),
         })
     }
 
@@ -154,7 +166,10 @@ impl Bench<'_> {
 
     /// How good a reading is.
     pub fn scored(&self, rows: &[Example], reading: &Reading) -> Scored {
-        self.task.score(rows, &reading.predicted, &reading.answers)
+        let mut scored = self.task.score(rows, &reading.predicted, &reading.answers);
+        scored.add_losses(&reading.losses);
+        scored.add_marks(&reading.marks);
+        scored
     }
 }
 
@@ -185,7 +200,7 @@ pub async fn answer(
     let monitor = Monitor::new(|_: &Event| {}, Cancel::new());
     if task.is_open() {
         let said = bench
-            .answers_to(&monitor, adapter, &[&example], Sampling::GREEDY, 0)
+            .answers(&monitor, adapter, &[&example], (Sampling::GREEDY, true), 0)
             .await?;
         example.answer = said.into_iter().next().unwrap_or_default();
         example.label = task.group(&example);

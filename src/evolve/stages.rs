@@ -17,7 +17,7 @@ pub(super) struct Bench<'a> {
     pub task: &'a Task,
     pub settings: &'a Settings,
     /// The labels, where answers are labels; none where they are written.
-    pub(super) answers: Answers,
+    pub(super) labels: Answers,
     /// How answers are written, where they are.
     pub(super) answering: Rc<Answering>,
     /// What writing, labelling and reviewing instances has cost so far.
@@ -33,7 +33,7 @@ impl<'a> Bench<'a> {
             model,
             task,
             settings,
-            answers: answers(model, task)?,
+            labels: answers(model, task)?,
             answering: Rc::new(Answering::new(model, task)?),
             tokens: Rc::default(),
         })
@@ -48,7 +48,7 @@ impl<'a> Bench<'a> {
             model: self.model,
             task,
             settings: self.settings,
-            answers: self.answers.clone(),
+            labels: self.labels.clone(),
             answering: self.answering.clone(),
             tokens: self.tokens.clone(),
         }
@@ -67,7 +67,7 @@ impl<'a> Bench<'a> {
     pub fn answer_tokens(&self) -> usize {
         match self.task.is_open() {
             true => self.answering.limit,
-            false => self.answers.total(),
+            false => self.labels.total(),
         }
     }
 

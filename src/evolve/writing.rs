@@ -9,7 +9,7 @@ use crate::curate::review::{MOST, likelihood};
 use crate::curate::{Filter, ParseProblem, Refusal};
 use crate::generate::Sampling;
 use crate::model::Adapter;
-use crate::task::Example;
+use crate::task::{Example, TaskKind};
 
 /// How an instance gets its label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +27,9 @@ pub(super) enum Labelling {
 /// How probable a label must be, among all, to be given against the one that was asked for; and how far two answers that are
 /// written must agree.
 const SURE: f64 = 0.5;
+
+/// Why an answer is none.
+pub(super) const NO_ANSWER: &str = "is empty or not ended, or does not stand in the passage";
 
 /// Draws the rules of an instance of a label.
 pub(super) type Rules<'r> = dyn FnMut(usize, &mut fastrand::Rng) -> Vec<(String, String)> + 'r;
@@ -100,7 +103,7 @@ impl Bench<'_> {
                     &prompts,
                     limit,
                     settings.sampling,
-                    true,
+                    self.one_line(),
                     seed,
                 )
                 .await?;
@@ -198,7 +201,8 @@ impl Bench<'_> {
         let seeds = &self.task.seeds;
         let mut passages = Vec::new();
         for (place, seed) in seeds.iter().enumerate() {
-            if seed.context.is_some() {
+            // Some instructions are about something and some are not, and so shall be those that are written.
+            if seed.context.is_some() || self.task.kind == TaskKind::Instruct {
                 passages.push(place);
             }
         }
@@ -263,9 +267,7 @@ impl Bench<'_> {
         open: impl Fn(usize) -> bool,
     ) -> Result<usize, Refusal> {
         if !self.is_answer(answered) {
-            return Err(Refusal::Answer(
-                "is empty, or does not stand in the passage",
-            ));
+            return Err(Refusal::Answer(NO_ANSWER));
         }
         let group = match self.task.stands_for(answered, asked) {
             true => asked,

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use super::error::{Place, TaskError};
+use super::exchange;
 use super::rows::{self, MAX_TEXT_CHARS, Row};
 
 /// What stands before the answers to choose from, behind a question.
@@ -209,6 +210,10 @@ pub(super) fn read(file: &str, text: &str) -> Result<Vec<Row>, TaskError> {
 }
 
 fn object(place: &Place, fields: &Map<String, Value>) -> Result<Row, TaskError> {
+    if exchange::is_exchange(fields) {
+        let row = exchange::object(place, fields)?;
+        return checked(place, &row.text, row.context, row.answers);
+    }
     let first = |names: &[&'static str]| {
         let found = names
             .iter()
