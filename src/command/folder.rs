@@ -12,15 +12,17 @@ use seedbed::principle::recorded;
 use seedbed::privacy::{Epsilon, Ledger};
 use seedbed::store::Folder;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::ModelArguments;
-use super::recipe;
+use super::{ModelArguments, card, recipe};
 
 /// Files of a run's folder.
 const BEGUN: &str = "run.json";
 pub(super) const RECIPE: &str = "recipe.toml";
 pub(super) const REPORT: &str = "report.json";
 pub(super) const CHECKPOINTS: &str = "checkpoints";
+const INSTANCES: &str = "instances.jsonl";
+const EVENTS: &str = "events.jsonl";
 
 /// What a run was begun with, beside its recipe: the file `run.json` of its folder.
 #[derive(Debug, Serialize, Deserialize)]
@@ -132,6 +134,62 @@ impl Files for Shelf {
     }
 }
 
+/// What a run has made, as its folder has it.
+pub(super) struct Made {
+    /// The beginning of the run, as it was last begun or gone on with.
+    pub(super) started: Value,
+    /// All instances, refused ones too.
+    pub(super) instances: Vec<Value>,
+    /// The preference pairs that were trained on.
+    pub(super) preferences: Vec<Value>,
+    /// The report; none where the run did not end.
+    pub(super) report: Option<Value>,
+}
+
+impl Made {
+    /// Reads it.
+    pub(super) fn read(folder: &Path) -> Result<Self, Error> {
+        let refused = |name: &str, cause: &dyn std::fmt::Display| {
+            Error::Setting(format!(
+                "{}: cannot be read ({cause}); give the --out folder of a run",
+                folder.join(name).display()
+            ))
+        };
+        let read = |name: &str| {
+            std::fs::read(folder.join(name))
+                .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+                .map_err(|cause| refused(name, &cause))
+        };
+        let mut made = Self {
+            started: Value::Null,
+            instances: Vec::new(),
+            preferences: Vec::new(),
+            report: None,
+        };
+        for line in read(EVENTS)?.lines() {
+            // A run that was gone on with tells everything again from its beginning; its last line may be torn.
+            let parse = || serde_json::from_str::<Value>(line).unwrap_or_default();
+            if line.starts_with("{\"type\":\"run_started\"") {
+                made.started = parse();
+                made.preferences.clear();
+            } else if line.starts_with("{\"type\":\"preference\"") {
+                made.preferences.push(parse());
+            }
+        }
+        for (index, line) in read(INSTANCES)?.lines().enumerate() {
+            let instance = serde_json::from_str(line);
+            let name = format!("{INSTANCES}, line {}", index + 1);
+            made.instances
+                .push(instance.map_err(|cause| refused(&name, &cause))?);
+        }
+        if folder.join(REPORT).exists() {
+            let report = serde_json::from_str(&read(REPORT)?);
+            made.report = Some(report.map_err(|cause| refused(REPORT, &cause))?);
+        }
+        Ok(made)
+    }
+}
+
 /// The journal of a run. How often a training is kept changes nothing but the time a resumed run takes, so it is no knob;
 /// tests want it after every step.
 pub(super) fn journal(folder: Rc<Folder>, past: Vec<Kept>) -> Journal {
@@ -161,7 +219,7 @@ pub(super) fn keep(folder: &Folder, outcome: &Outcome) -> Result<(), Error> {
         lines.push_str(&serde_json::to_string(instance).unwrap_or_default());
         lines.push('\n');
     }
-    folder.put("instances.jsonl", lines.as_bytes())?;
+    folder.put(INSTANCES, lines.as_bytes())?;
     if let Some((config, weights)) = &outcome.peft {
         folder.put("adapter/adapter_config.json", config.as_bytes())?;
         folder.put("adapter/adapter_model.safetensors", weights)?;
@@ -169,6 +227,11 @@ pub(super) fn keep(folder: &Folder, outcome: &Outcome) -> Result<(), Error> {
     if let Some(report) = &outcome.report {
         let text = serde_json::to_string_pretty(report).unwrap_or_default();
         folder.put(REPORT, text.as_bytes())?;
+    }
+    if let Some(task) = &outcome.task {
+        let made = Made::read(folder.root())?;
+        let card = card::write(task, &made, card::FIELDS);
+        folder.put(card::FILE, card.as_bytes())?;
     }
     Ok(())
 }

@@ -290,6 +290,7 @@ impl Lance<'_> {
                     row: ROW,
                     round,
                     text: item.example.text.clone(),
+                    context: item.example.context.clone(),
                     chosen: name(better),
                     rejected: name(worse),
                     scores: [scores[better], scores[worse]],
