@@ -127,21 +127,9 @@ impl Bench<'_> {
         !self.answering.lines
     }
 
-    /// Answers to examples, written by greedy decoding or drawn. A free response that does not end is none.
+    /// Answers to examples, written by greedy decoding or drawn. A free response that does not end is none; where `cut`, it is
+    /// taken as far as it goes.
     pub async fn answers_to(
-        &self,
-        monitor: &Monitor<'_>,
-        adapter: Option<&Adapter>,
-        rows: &[&Example],
-        sampling: Sampling,
-        seed: u64,
-    ) -> Result<Vec<Answer>, Error> {
-        self.answers(monitor, adapter, rows, (sampling, false), seed)
-            .await
-    }
-
-    /// As [`Bench::answers_to`]; where `cut`, free responses that do not end are taken as far as they go.
-    pub(super) async fn answers(
         &self,
         monitor: &Monitor<'_>,
         adapter: Option<&Adapter>,
@@ -206,27 +194,37 @@ impl Bench<'_> {
     ) -> Result<Reading, Error> {
         let before = self.tokens();
         let mut answers = vec![Answer::Label; rows.len()];
+        let mut losses: Vec<(f64, f64)> = Vec::new();
         let mut done = 0;
         for batch in order.chunks(self.settings.readers) {
             let asked: Vec<&Example> = batch.iter().map(|row| &rows[*row]).collect();
             let found = self
-                .answers(monitor, adapter, &asked, (Sampling::GREEDY, true), 0)
+                .answers_to(monitor, adapter, &asked, (Sampling::GREEDY, true), 0)
                 .await?;
             for (row, answer) in batch.iter().zip(found) {
                 answers[*row] = answer;
             }
+            if self.task.kind == TaskKind::Instruct {
+                let made = asked.iter().map(|row| self.labelling_row(row));
+                let made: Vec<Row> = made.collect::<Result<_, _>>()?;
+                let means = self.token_logps(monitor, adapter, &made).await?;
+                for (made, mean) in made.iter().zip(means) {
+                    let tokens = made.answers() as f64;
+                    losses.push((-mean * tokens, tokens));
+                }
+            }
             done += batch.len();
             monitor.tick(done).await?;
         }
-        let losses = match self.task.kind {
-            TaskKind::Instruct => self.losses(monitor, adapter, rows, order).await?,
-            _ => Vec::new(),
-        };
+        #[cfg(not(target_arch = "wasm32"))]
         let marks = self.judged(monitor, rows, &answers).await?;
         // Measuring is no part of what writing costs.
         self.set_tokens(before);
-        let (sum, tokens) =
-            (losses.iter()).fold((0.0, 0.0), |all, row| (all.0 + row.0, all.1 + row.1));
+        let (mut sum, mut tokens) = (0.0, 0.0);
+        for loss in &losses {
+            sum += loss.0;
+            tokens += loss.1;
+        }
         let predicted = rows.iter().zip(&answers).map(|(row, answer)| {
             let answered = Example {
                 answer: answer.clone(),
@@ -241,35 +239,11 @@ impl Bench<'_> {
         Ok(Reading {
             predicted: predicted.collect(),
             answers,
-            log_likelihood: match tokens > 0.0 {
-                true => -sum / tokens,
-                false => 0.0,
-            },
+            log_likelihood: -sum / f64::max(tokens, 1.0),
             losses,
+            #[cfg(not(target_arch = "wasm32"))]
             marks,
         })
-    }
-
-    /// The negative log-likelihood of each row's answer, all its tokens together, and how many these are.
-    async fn losses(
-        &self,
-        monitor: &Monitor<'_>,
-        adapter: Option<&Adapter>,
-        rows: &[Example],
-        order: &[usize],
-    ) -> Result<Vec<(f64, f64)>, Error> {
-        let mut losses = vec![(0.0, 0.0); rows.len()];
-        for batch in order.chunks(self.settings.readers) {
-            let made = batch.iter().map(|row| self.labelling_row(&rows[*row]));
-            let made: Vec<Row> = made.collect::<Result<_, _>>()?;
-            let means = self.token_logps(monitor, adapter, &made).await?;
-            for ((row, made), mean) in batch.iter().zip(&made).zip(means) {
-                let tokens = made.answers() as f64;
-                losses[*row] = (-mean * tokens, tokens);
-            }
-            monitor.breathe().await?;
-        }
-        Ok(losses)
     }
 
     /// The mean log-probability of a token of each row's answer, nats.

@@ -18,9 +18,11 @@ pub(super) struct Reading {
     /// The mean log-probability of the right label among all labels, nats; of a token of the right answer, where answers are
     /// written.
     pub log_likelihood: f64,
-    /// Of free responses, each right one's negative log-likelihood and tokens.
+    /// Of free responses, each right one's negative log-likelihood and tokens, in no order.
     pub losses: Vec<(f64, f64)>,
-    /// Of free responses, the judge's mark of each that was written, where the recipe has a reviewer.
+    /// Of free responses, the judge's mark of each that was written, where the recipe has a reviewer (at the desk; it decides
+    /// nothing, so a tab does not spend its time on it).
+    #[cfg(not(target_arch = "wasm32"))]
     pub marks: Vec<f64>,
 }
 
@@ -130,6 +132,7 @@ impl Bench<'_> {
             answers: Vec::new(),
             log_likelihood,
             losses: Vec::new(),
+            #[cfg(not(target_arch = "wasm32"))]
             marks: Vec::new(),
         })
     }
@@ -168,6 +171,7 @@ impl Bench<'_> {
     pub fn scored(&self, rows: &[Example], reading: &Reading) -> Scored {
         let mut scored = self.task.score(rows, &reading.predicted, &reading.answers);
         scored.add_losses(&reading.losses);
+        #[cfg(not(target_arch = "wasm32"))]
         scored.add_marks(&reading.marks);
         scored
     }
@@ -200,7 +204,7 @@ pub async fn answer(
     let monitor = Monitor::new(|_: &Event| {}, Cancel::new());
     if task.is_open() {
         let said = bench
-            .answers(&monitor, adapter, &[&example], (Sampling::GREEDY, true), 0)
+            .answers_to(&monitor, adapter, &[&example], (Sampling::GREEDY, true), 0)
             .await?;
         example.answer = said.into_iter().next().unwrap_or_default();
         example.label = task.group(&example);

@@ -238,7 +238,13 @@ impl Bench<'_> {
             Labelling::Asked => writer,
             _ => order.reader,
         };
-        let first = self.answers_to(monitor, Some(reader), &texts, Sampling::GREEDY, seed);
+        let first = self.answers_to(
+            monitor,
+            Some(reader),
+            &texts,
+            (Sampling::GREEDY, false),
+            seed,
+        );
         let first = first.await?;
         for (place, answer) in places.iter().zip(first) {
             written[*place].answer = answer;
@@ -250,7 +256,7 @@ impl Bench<'_> {
             Voter::Student => Sampling::GREEDY,
             _ => self.settings.review_sampling,
         };
-        let second = self.answers_to(monitor, Some(writer), &texts, sampling, seed);
+        let second = self.answers_to(monitor, Some(writer), &texts, (sampling, false), seed);
         for (place, answer) in places.iter().zip(second.await?) {
             shares[*place] = self.task.agreement(&written[*place], &answer);
         }

@@ -6,7 +6,8 @@
 use serde_json::{Map, Value};
 
 use super::error::{Place, TaskError, shorten};
-use super::rows::{self, MAX_TEXT_CHARS, Row};
+use super::qa;
+use super::rows::{self, Row, given};
 
 /// The names of what is asked, of what it is about, and of the response, beside those of lists of messages.
 const PROMPT: [&str; 4] = ["prompt", "instruction", "question", "text"];
@@ -44,37 +45,13 @@ pub(super) fn read(file: &str, text: &str) -> Result<Vec<Row>, TaskError> {
         None => return Ok(Vec::new()),
         Some('{') => {
             return rows::objects(file, text, &mut |line, fields| {
-                object(&Place::line(file, line), fields)
+                object(&Place::line(file, line), fields, false)
             });
         }
         Some('[') => return Err(unknown(1)),
         Some(_) => {}
     }
-    let records = rows::csv(file, text)?;
-    let Some(((first, header), records)) = records.split_first() else {
-        return Ok(Vec::new());
-    };
-    let column = |names: &[&str]| {
-        names.iter().find_map(|name| {
-            let is = |field: &String| field.trim().eq_ignore_ascii_case(name);
-            header.iter().position(is)
-        })
-    };
-    let (Some(prompt), Some(response)) = (column(&PROMPT), column(&RESPONSE)) else {
-        return Err(unknown(*first));
-    };
-    let context = column(&CONTEXT).filter(|context| *context != prompt);
-    let rows = records.iter().map(|(line, fields)| {
-        let field = |column: usize| fields.get(column).map_or("", String::as_str);
-        checked(
-            &Place::line(file, *line),
-            context.map_or("", field),
-            field(prompt),
-            field(response),
-            RESPONSE[0],
-        )
-    });
-    rows.collect()
+    qa::table(file, text, &[&PROMPT, &CONTEXT, &RESPONSE], false).ok_or_else(|| unknown(1))?
 }
 
 /// Whether a row is of a form that only this module reads.
@@ -83,49 +60,44 @@ pub(super) fn is_exchange(fields: &Map<String, Value>) -> bool {
     own.into_iter().any(|name| fields.contains_key(*name))
 }
 
-/// Reads a row of any of the forms.
-pub(super) fn object(place: &Place, fields: &Map<String, Value>) -> Result<Row, TaskError> {
-    let given = |names: &[&'static str]| {
-        let there = |name: &&'static str| {
-            let value = fields.get(*name).filter(|value| !value.is_null())?;
-            Some((*name, value))
-        };
-        names.iter().find_map(there)
-    };
+/// Reads a row of any of the forms. With `flat`, a response is one line.
+pub(super) fn object(
+    place: &Place,
+    fields: &Map<String, Value>,
+    flat: bool,
+) -> Result<Row, TaskError> {
     let missing = |field| TaskError::MissingField {
         place: place.clone(),
         field,
     };
-    if let Some((field, value)) = given(&MESSAGES) {
-        return row(place, turns(place, field, value, Speaker::User)?, field);
-    }
-    let (field, value) = given(&RESPONSE).ok_or_else(|| missing(RESPONSE[0]))?;
-    let value = match value {
-        // Several that are right: the first is what is learnt.
-        Value::Array(values) if values.first().is_some_and(Value::is_string) => &values[0],
-        value => value,
-    };
-    let said = turns(place, field, value, Speaker::Assistant)?;
-    let whole = said
-        .first()
-        .is_some_and(|turn| turn.0 != Speaker::Assistant);
-    let mut all = Vec::new();
-    if !whole {
-        let (asked, value) = given(&PROMPT).ok_or_else(|| missing(PROMPT[0]))?;
-        if let Some((name, about)) = given(&CONTEXT)
-            && value.is_string()
-        {
-            let context = text(place, name, about)?;
-            let [prompt, response] = [
-                text(place, asked, value)?,
-                said.last().map_or("", |turn| &turn.1).to_owned(),
-            ];
-            return checked(place, &context, &prompt, &response, field);
+    let (field, all, context) = match given(fields, &MESSAGES) {
+        Some((field, value)) => (field, turns(place, field, value, Speaker::User)?, None),
+        None => {
+            let (field, mut value) =
+                given(fields, &RESPONSE).ok_or_else(|| missing(RESPONSE[0]))?;
+            if let Some(first) = value.get(0).filter(|first| first.is_string()) {
+                // Several that are right: the first is what is learnt.
+                value = first;
+            }
+            let said = turns(place, field, value, Speaker::Assistant)?;
+            // A list may hold what was asked, too.
+            match said.first() {
+                Some((Speaker::Assistant, _)) | None => {
+                    let (asked, value) =
+                        given(fields, &PROMPT).ok_or_else(|| missing(PROMPT[0]))?;
+                    let context = match given(fields, &CONTEXT) {
+                        Some((name, about)) => Some(text(place, name, about)?),
+                        None => None,
+                    };
+                    let mut all = turns(place, asked, value, Speaker::User)?;
+                    all.extend(said);
+                    (field, all, context)
+                }
+                Some(_) => (field, said, None),
+            }
         }
-        all = turns(place, asked, value, Speaker::User)?;
-    }
-    all.extend(said);
-    row(place, all, field)
+    };
+    row(place, all, context, field, flat)
 }
 
 /// A text as what `speaker` says, or a list of messages.
@@ -155,11 +127,12 @@ fn turns(
             "user" | "human" => Speaker::User,
             "assistant" | "gpt" | "model" | "bot" => Speaker::Assistant,
             other => {
-                let problem = format!(
-                    "has a message of the role `{}`, which is not read; leave the row out, or make it of system, user and assistant",
-                    shorten(other, 40)
-                );
-                return Err(bad(place, field, &problem));
+                let problem = [
+                    "has a message of the role `",
+                    &shorten(other, 40),
+                    "`, which is not read; leave the row out, or make it of system, user and assistant",
+                ];
+                return Err(bad(place, field, &problem.concat()));
             }
         };
         turns.push((speaker, text(place, field, content)?));
@@ -174,67 +147,52 @@ fn text(place: &Place, field: &'static str, value: &Value) -> Result<String, Tas
         Value::String(text) => Ok(text.trim().to_owned()),
         Value::Number(number) => Ok(number.to_string()),
         Value::Array(parts) => {
-            let part = |part: &Value| part.get("text")?.as_str().map(str::to_owned);
-            let parts: Option<Vec<String>> = parts.iter().map(part).collect();
-            parts.map(|parts| parts.join("\n")).ok_or_else(refused)
+            let mut whole = String::new();
+            for part in parts {
+                whole.push_str(
+                    part.get("text")
+                        .and_then(Value::as_str)
+                        .ok_or_else(refused)?,
+                );
+                whole.push('\n');
+            }
+            Ok(whole.trim().to_owned())
         }
         _ => Err(refused()),
     }
 }
 
 /// What was said last and the response to it; what stood before is what it is about.
-fn row(place: &Place, mut turns: Turns, field: &'static str) -> Result<Row, TaskError> {
-    let response = match turns.pop() {
-        Some((Speaker::Assistant, response)) => response,
-        _ => {
-            let problem =
-                "does not end with what the assistant says; add the response, or leave the row out";
-            return Err(bad(place, field, problem));
-        }
-    };
-    let prompt = match turns.pop() {
-        Some((Speaker::User, prompt)) => prompt,
-        _ => {
-            let problem = "has no message of the user before the response; add what was asked";
-            return Err(bad(place, field, problem));
-        }
-    };
-    let before: Vec<String> = turns
-        .into_iter()
-        .map(|(speaker, said)| match speaker {
-            Speaker::System => said,
-            Speaker::User => ["user: ", &said].concat(),
-            Speaker::Assistant => ["assistant: ", &said].concat(),
-        })
-        .collect();
-    checked(place, &before.join("\n"), &prompt, &response, field)
-}
-
-fn checked(
+fn row(
     place: &Place,
-    context: &str,
-    prompt: &str,
-    response: &str,
+    mut turns: Turns,
+    context: Option<String>,
     field: &'static str,
+    flat: bool,
 ) -> Result<Row, TaskError> {
-    let (context, response) = (context.trim(), response.trim());
+    let Some((Speaker::Assistant, response)) = turns.pop() else {
+        let problem =
+            "does not end with what the assistant says; add the response, or leave the row out";
+        return Err(bad(place, field, problem));
+    };
+    let Some((Speaker::User, prompt)) = turns.pop() else {
+        let problem = "has no message of the user before the response; add what was asked";
+        return Err(bad(place, field, problem));
+    };
     if response.is_empty() {
-        return Err(bad(
-            place,
-            field,
-            "is empty; write the response, or leave the row out",
-        ));
+        let problem = "is empty; write the response, or leave the row out";
+        return Err(bad(place, field, problem));
     }
-    for long in [context, response] {
-        if long.len() > MAX_TEXT_CHARS {
-            rows::row(place, long, "")?;
-        }
+    let mut before = context.unwrap_or_default();
+    for (speaker, said) in turns {
+        before.push_str(match speaker {
+            Speaker::System => "\n",
+            Speaker::User => "\nuser: ",
+            Speaker::Assistant => "\nassistant: ",
+        });
+        before.push_str(&said);
     }
-    Ok(Row {
-        context: (!context.is_empty()).then(|| context.to_owned()),
-        answers: vec![response.to_owned()],
-        ..rows::row(place, prompt, "")?
-    })
+    qa::checked(place, &prompt, Some(before), vec![response], flat)
 }
 
 fn bad(place: &Place, field: &'static str, problem: &str) -> TaskError {
@@ -249,6 +207,7 @@ fn bad(place: &Place, field: &'static str, problem: &str) -> TaskError {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::task::MAX_TEXT_CHARS;
 
     /// Context, prompt and response of each row.
     fn parts(text: &str) -> Vec<(String, String, String)> {

@@ -148,6 +148,7 @@ impl Scored {
     }
 
     /// Adds a judge's marks of the answers, one for each row.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn add_marks(&mut self, marks: &[f64]) {
         if marks.is_empty() {
             return;

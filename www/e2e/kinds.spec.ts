@@ -105,10 +105,9 @@ test("instructions run to the end: measured by a token's probability, with a car
   await expect(table.locator("thead")).toContainText("Token probability");
   await expect(table.locator("thead")).toContainText("Perplexity");
   for (const row of await table.locator("tbody tr").all()) {
-    // Probability, interval, loss, perplexity; no judge without LANCE; both held-out rows.
+    // Probability, interval, loss, perplexity, and both rows that are held out.
     await expect(row.locator("td").nth(2)).toHaveText(/^\d\.\d{3}$/);
-    await expect(row.locator("td").nth(4)).toHaveText("–");
-    await expect(row.locator("td").nth(5)).toHaveText("2");
+    await expect(row.locator("td").nth(4)).toHaveText("2");
   }
   await expect(page.locator("#confusion-words")).toContainText("Free responses are all of one group");
   await page.getByLabel("Text to label").fill("How do I keep my books in order?");

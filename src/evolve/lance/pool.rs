@@ -199,7 +199,7 @@ impl Lance<'_> {
             .collect();
         let seed = self.rng.u64(..) >> 12;
         let sampling = settings.review_sampling;
-        let said = bench.answers_to(monitor, Some(model), &asked, sampling, seed);
+        let said = bench.answers_to(monitor, Some(model), &asked, (sampling, false), seed);
         let mut said = said.await?.into_iter();
         for (question, wanted) in questions {
             let begin = answers.len();

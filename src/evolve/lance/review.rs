@@ -4,11 +4,16 @@ use super::{Lance, ROW};
 use crate::Error;
 use crate::curate::review::{self, MOST, SMALLEST_REVIEWER, likelihood};
 use crate::evolve::stages::Bench;
-use crate::evolve::{Ablation, Judge, Monitor, Recipe, Stage, prompts, shapes};
-use crate::generate::{Answers, Scorer};
+use crate::evolve::{Judge, Monitor, Stage, prompts, shapes};
 use crate::model::{Adapter, Model};
-use crate::task::{Answer, Example, TaskKind};
+use crate::task::{Example, TaskKind};
 use crate::train::Row;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::{
+    evolve::{Ablation, Recipe},
+    generate::{Answers, Scorer},
+    task::Answer,
+};
 
 /// The judge for a model: small ones cannot hold the rubric.
 pub(super) fn usual(model: &Model) -> Judge {
@@ -29,6 +34,7 @@ pub(super) fn place(scale: &[f64], number: f64) -> f64 {
     MOST * below as f64 / scale.len() as f64
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 impl Bench<'_> {
     /// The marks of free responses by the judge that all rows have, the model as it came: its reviews in words, or how
     /// probable it finds it that a response is good. None where the recipe has no reviewer.
@@ -123,17 +129,25 @@ pub(super) async fn written_marks(
     answers: &[&Example],
 ) -> Result<Vec<f64>, Error> {
     let rows = answers.iter().map(|answer| bench.labelling_row(answer));
-    let rows: Vec<Row> = rows.collect::<Result<_, _>>()?;
-    let logps = bench.token_logps(monitor, Some(model), &rows).await?;
-    if bench.task.kind == TaskKind::Instruct {
+    let mut rows: Vec<Row> = rows.collect::<Result<_, _>>()?;
+    let free = bench.task.kind == TaskKind::Instruct;
+    if free {
         let nothing = prompts::plain(&bench.model.vocabulary, String::new())?;
-        let alone = |row: &Row| Row::new(nothing.clone(), &row.ids[row.answer..]);
-        let alone: Vec<Row> = rows.iter().map(alone).collect();
-        let alone = bench.token_logps(monitor, Some(model), &alone).await?;
-        let gains = logps.into_iter().zip(alone);
-        return Ok(gains.map(|(logp, alone)| logp - alone).collect());
+        for place in 0..answers.len() {
+            let said = &rows[place].ids[rows[place].answer..];
+            rows.push(Row::new(nothing.clone(), said));
+        }
     }
-    Ok(logps.into_iter().map(|logp| MOST * logp.exp()).collect())
+    let logps = bench.token_logps(monitor, Some(model), &rows).await?;
+    let (logps, alone) = logps.split_at(answers.len());
+    Ok(match free {
+        true => logps
+            .iter()
+            .zip(alone)
+            .map(|(logp, alone)| logp - alone)
+            .collect(),
+        false => logps.iter().map(|logp| MOST * logp.exp()).collect(),
+    })
 }
 
 /// Deals each label's seeds out to two halves in turn.

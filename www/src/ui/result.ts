@@ -65,7 +65,6 @@ const COLUMNS: Readonly<Record<TaskKind, readonly [string, (metrics: Metrics) =>
   instruct: [
     ["Loss", (metrics) => metrics.loss?.toFixed(3) ?? "–"],
     ["Perplexity", (metrics) => metrics.perplexity?.toFixed(2) ?? "–"],
-    ["Judge", (metrics) => metrics.score?.toFixed(1) ?? "–"],
   ],
 };
 
