@@ -51,6 +51,16 @@ pub enum Error {
     /// A run's log.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// A recipe that a kind of task gives nothing to go by.
+    #[error("the recipe {recipe} cannot run on a task of the kind `{kind}`: {why}")]
+    Unsuited {
+        /// The recipe.
+        recipe: &'static str,
+        /// The kind of the task.
+        kind: &'static str,
+        /// What is missing, and the remedy.
+        why: &'static str,
+    },
     /// A setting out of its range.
     #[error("{0}")]
     Setting(String),
@@ -77,7 +87,7 @@ impl Error {
             #[cfg(all(not(target_arch = "wasm32"), feature = "desk"))]
             Self::Pull(_) => "download",
             Self::Log(_) => "bad_log",
-            Self::Setting(_) => "bad_setting",
+            Self::Setting(_) | Self::Unsuited { .. } => "bad_setting",
             Self::Cancelled => "cancelled",
         }
     }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 const TRIPS: &str = "tests/fixtures/tasks/trips";
 const SUMS: &str = "tests/fixtures/tasks/sums";
 const SHOPS: &str = "tests/fixtures/tasks/shops";
+const TIPS: &str = "tests/fixtures/tasks/tips";
 
 fn command(name: &str, task: &str, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_seedbed"))
@@ -241,9 +242,105 @@ fn every_recipe_runs_on_questions_with_listed_answers_about_passages() {
     }
 }
 
+/// What every run on instructions must have: the loss of each row with its interval, and instances with responses.
+fn is_measured_by_loss(run: &(Value, Vec<Value>, Vec<Value>), rows: &[&str], judged: bool) {
+    let (report, events, instances) = run;
+    for row in rows {
+        let figures = &report["rows"][row];
+        let figure = |key: &str| figures[key].as_f64();
+        let (Some(loss), Some(low), Some(high)) =
+            (figure("loss"), figure("loss_low"), figure("loss_high"))
+        else {
+            panic!("{row}: {figures}");
+        };
+        assert!(0.0 < low && low <= loss && loss <= high, "{row}: {figures}");
+        let perplexity = figure("perplexity").unwrap_or(0.0);
+        assert!((perplexity.ln() - loss).abs() < 1e-9, "{row}: {figures}");
+        assert_eq!(figures["n"], 2, "{row}: a test row is a seed");
+        let score = figure("score");
+        assert_eq!(score.is_some(), judged, "{row}: {figures}");
+        assert!(score.is_none_or(|score| (0.0..=10.0).contains(&score)));
+    }
+    let started = &events[0];
+    assert_eq!(started["kind"], "instruct");
+    assert_eq!(started["labels"], json!(["instruction"]));
+    for instance in instances
+        .iter()
+        .filter(|instance| instance["accepted"] == true)
+    {
+        assert!(
+            instance["answer"]
+                .as_str()
+                .is_some_and(|said| !said.is_empty()),
+            "{instance}"
+        );
+    }
+}
+
 #[test]
-fn a_model_is_measured_on_entities_and_questions() {
-    for (task, key) in [(TRIPS, "precision"), (SUMS, "f1")] {
+fn lance_runs_on_instructions_and_lowers_the_loss_of_what_was_not_seen() {
+    let arguments = [
+        "--recipe",
+        "lance",
+        "--rounds",
+        "2",
+        "--draws",
+        "2",
+        "--seed-weight",
+        "12",
+    ];
+    let run = run(TIPS, &arguments);
+    let rows = ["untouched", "seeds_only", "round_zero", "lance"];
+    is_measured_by_loss(&run, &rows, true);
+    let loss = |row: &str| run.0["rows"][row]["loss"].as_f64().unwrap_or(f64::NAN);
+    assert!(loss("seeds_only") < loss("untouched"), "{}", run.0["rows"]);
+    // Marks are places among the seeds' own responses, so some are high and some low.
+    let marks: Vec<f64> = run
+        .1
+        .iter()
+        .filter(|event| event["type"] == "review" && event["origin"] == "seed")
+        .filter_map(|event| event["score"].as_f64())
+        .collect();
+    assert!(marks.iter().any(|mark| *mark > 7.0) && marks.iter().any(|mark| *mark < 4.0));
+    let chosen = run.0["rounds"].as_array().expect("rounds");
+    assert_eq!(
+        chosen
+            .iter()
+            .filter(|round| round["chosen"] == true)
+            .count(),
+        1
+    );
+    assert!(chosen.iter().all(|round| round["dev"]["loss"].is_number()));
+}
+
+#[test]
+fn psi_runs_on_instructions_without_a_vote_and_seeds_alone_need_no_recipe() {
+    let psi = run(
+        TIPS,
+        &["--rows", "seeds_only,direct,psi", "--max-new", "24"],
+    );
+    is_measured_by_loss(&psi, &["seeds_only", "psi"], false);
+    let refused = |word: &str| psi.0["instances"]["refused"][word].as_u64().unwrap_or(0);
+    assert_eq!(refused("vote") + refused("agreement"), 0);
+    let alone = run(TIPS, &["--rows", "untouched,seeds_only"]);
+    is_measured_by_loss(&alone, &["untouched", "seeds_only"], false);
+    assert!(alone.2.is_empty());
+}
+
+#[test]
+fn evokd_refuses_instructions_in_one_line_that_names_what_can_be_done() {
+    let output = command("run", TIPS, &["--recipe", "evokd"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let line = said.trim_end().lines().last().unwrap_or_default();
+    for word in ["evokd", "`instruct`", "use lance or psi"] {
+        assert!(line.contains(word), "{word} is not in: {line}");
+    }
+}
+
+#[test]
+fn a_model_is_measured_on_entities_and_questions_and_instructions() {
+    for (task, key) in [(TRIPS, "precision"), (SUMS, "f1"), (TIPS, "perplexity")] {
         let output = command("eval", task, &[]);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{said}");

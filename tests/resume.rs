@@ -164,6 +164,7 @@ fn evokd_killed_three_times_ends_as_if_it_had_been_left_alone() {
 fn runs_whose_answers_are_written_survive_it_too() {
     survives("tests/fixtures/tasks/trips", "evokd", 2, 4);
     survives("tests/fixtures/tasks/sums", "lance", 2, 5);
+    survives("tests/fixtures/tasks/tips", "lance", 2, 5);
 }
 
 /// `cargo test --release --test resume -- --ignored`: a quarter of an hour.

@@ -15,12 +15,13 @@ export type RowName =
 export type Stage = "principles" | "warm_up" | "generate" | "review" | "analyse" | "train" | "prefer" | "evaluate";
 export type Recipe = "psi" | "lance" | "evokd";
 
-/** What an answer is: one of a few labels; the entities in a text; words. */
-export type TaskKind = "classification" | "ner" | "qa";
+/** What an answer is: one of a few labels; the entities in a text; words; a free response to an instruction. */
+export type TaskKind = "classification" | "ner" | "qa" | "instruct";
 
 /**
  * All from 0 to 1; `low` and `high` are the 95 % interval of the accuracy on `n` test rows. Of entities, accuracy is the share of
  * texts with exactly the right ones and `f1` that of entities; of questions, the share answered rightly and `f1` that of words.
+ * Free responses have no right one to match: `loss` is the mean negative log-likelihood of a token of the one that is there.
  */
 export interface Metrics {
   accuracy: number;
@@ -33,6 +34,15 @@ export interface Metrics {
   f1_high?: number;
   precision?: number;
   recall?: number;
+  loss?: number;
+  loss_low?: number;
+  loss_high?: number;
+  /** e to the power of the loss. */
+  perplexity?: number;
+  /** A judge's mean mark of what was written, 0 to 10 (LANCE). */
+  score?: number;
+  score_low?: number;
+  score_high?: number;
 }
 
 /** A part of a text with its type; places count characters (Unicode scalars), `end` is the first after it. */

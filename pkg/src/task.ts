@@ -23,6 +23,12 @@ export interface QuestionExample {
   choices?: readonly string[];
 }
 
+/** An instruction with its response: as a prompt and a completion, or as a conversation that ends with the response. */
+export type Exchange =
+  | { prompt: string; completion: string }
+  | { instruction: string; input?: string; output: string }
+  | { messages: readonly { role: "system" | "user" | "assistant"; content: string }[] };
+
 interface Common<Row> {
   /** For people; `task` unless given. */
   name?: string;
@@ -34,11 +40,12 @@ interface Common<Row> {
   test?: readonly Row[];
 }
 
-/** What the student is to learn: to give a text one of a few labels, to find entities, or to answer questions. */
+/** What the student is to learn: to give a text one of a few labels, to find entities, to answer questions, or to follow instructions. */
 export type Task =
   | (Common<Example> & { kind?: "classification"; /** Two or more. */ labels: readonly string[] })
   | (Common<EntityExample> & { kind: "ner"; /** The types; those of the seeds unless given. */ labels?: readonly string[] })
-  | (Common<QuestionExample> & { kind: "qa"; /** All the answers there are, where that is a closed list. */ labels?: readonly string[] });
+  | (Common<QuestionExample> & { kind: "qa"; /** All the answers there are, where that is a closed list. */ labels?: readonly string[] })
+  | (Common<Exchange> & { kind: "instruct"; /** There are none: a list is refused. */ labels?: readonly string[] });
 
 /** The three files of a task's folder. */
 export function toFiles(task: Task): TaskFiles {

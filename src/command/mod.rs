@@ -3,10 +3,15 @@
 mod ask;
 mod bench;
 mod brief;
+mod card;
 mod cost;
+mod eval;
+mod export;
+mod folder;
 mod models;
 mod recipe;
 mod run;
+mod shown;
 
 use std::path::PathBuf;
 
@@ -30,7 +35,9 @@ enum Part {
     /// Print a recipe as a file to edit: every knob with its doc line, its range and its usual value.
     Recipe(recipe::RecipeOf),
     /// Measure a model, with an adapter or without, on a task's test rows.
-    Eval(run::Eval),
+    Eval(eval::Eval),
+    /// Write what a run has kept as rows that other trainers read, with a data set card.
+    Export(export::Export),
     /// Print what a teacher would be sent, byte for byte, without sending it.
     Brief(brief::BriefOf),
     /// Print the scores over the vocabulary at every position of a sequence.
@@ -54,6 +61,7 @@ impl Command {
             Part::Run(run) => run.run().await,
             Part::Recipe(recipe) => recipe.run(),
             Part::Eval(eval) => eval.run().await,
+            Part::Export(export) => export.run(),
             Part::Brief(brief) => brief.run(),
             Part::Logits(logits) => logits.run().await,
             Part::Generate(generate) => generate.run().await,

@@ -1,31 +1,19 @@
-//! `run` and `eval`: a task from end to end, and measuring alone.
+//! `run`: a task from end to end.
 
-use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::Duration;
 
 use seedbed::Error;
-use seedbed::evolve::{
-    self, Cancel, Event, Files, Journal, Kept, LogError, Monitor, Outcome, Report, RowName,
-    Settings, Teacher, Waiting, read_log,
-};
-use seedbed::principle::recorded;
+use seedbed::evolve::{self, Cancel, Event, Monitor, Outcome, Report, Settings, Teacher, read_log};
 use seedbed::privacy::{Epsilon, Ledger};
 use seedbed::store::Folder;
-use seedbed::task::{self, Metrics};
-use seedbed::train::Bytes;
-use serde::{Deserialize, Serialize};
+use seedbed::task;
 
 use super::cost::Cost;
+use super::folder::{Asked, Begun, CHECKPOINTS, RECIPE, REPORT, journal, keep};
 use super::recipe::{self, Options};
-use super::{AdaptedArguments, ModelArguments, print};
-
-/// Files of a run's folder.
-const BEGUN: &str = "run.json";
-const RECIPE: &str = "recipe.toml";
-const REPORT: &str = "report.json";
-const CHECKPOINTS: &str = "checkpoints";
+use super::shown::{Shown, line};
+use super::{ModelArguments, print};
 
 /// Run a task end to end: principles, instances, fine-tuning, and the rows it is compared with.
 #[derive(Debug, clap::Args)]
@@ -98,82 +86,6 @@ pub struct Run {
     /// Print the report as one object on standard output.
     #[arg(long)]
     json: bool,
-}
-
-/// What a run was begun with, beside its recipe: the file `run.json` of its folder.
-#[derive(Debug, Serialize, Deserialize)]
-struct Begun {
-    task: PathBuf,
-    model: ModelArguments,
-    /// Texts of files, since those may be gone when the run goes on.
-    recorded: Option<String>,
-    epsilon: Epsilon,
-    ledger: Option<Ledger>,
-    confirm_own_words: bool,
-    #[serde(default)]
-    watch: Vec<String>,
-    tell_weakness: bool,
-    share_seeds: usize,
-    teacher: Asked,
-}
-
-/// Who writes the principles; its key is no part of it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Asked {
-    Offline,
-    Recorded(String),
-    Api { url: String, model: String },
-}
-
-impl Begun {
-    /// All settings: those of the recipe, and these.
-    fn settings(&self, recipe: Settings) -> Settings {
-        Settings {
-            recorded: self.recorded.clone(),
-            epsilon: self.epsilon,
-            ledger: self.ledger.clone(),
-            own_words_confirmed: self.confirm_own_words,
-            watch: self.watch.clone(),
-            tell_weakness: self.tell_weakness,
-            share_seeds: self.share_seeds,
-            teacher: match self.teacher.clone() {
-                Asked::Offline => Teacher::Offline,
-                Asked::Recorded(text) => Teacher::Recorded(text),
-                Asked::Api { url, model } => Teacher::Api {
-                    url,
-                    model,
-                    key: std::env::var("SEEDBED_KEY").ok(),
-                },
-            },
-            ..recipe
-        }
-    }
-}
-
-/// The files of a run's log, below its folder.
-struct Shelf(Rc<Folder>);
-
-impl Files for Shelf {
-    fn put<'a>(&'a self, name: &'a str, bytes: Vec<u8>) -> Waiting<'a, ()> {
-        let name = format!("{CHECKPOINTS}/{name}");
-        Box::pin(async move { Ok(self.0.put(&name, &bytes)?) })
-    }
-
-    fn get<'a>(&'a self, name: &'a str) -> Waiting<'a, Vec<u8>> {
-        let path = self.0.root().join(CHECKPOINTS).join(name);
-        Box::pin(async move {
-            std::fs::read(&path).map_err(|cause| {
-                let (name, cause) = (path.display().to_string(), cause.to_string());
-                LogError::File { name, cause }.into()
-            })
-        })
-    }
-
-    fn remove(&self, name: &str) {
-        // It only takes room, and goes with the rest when the run is over.
-        let _ = std::fs::remove_file(self.0.root().join(CHECKPOINTS).join(name));
-    }
 }
 
 /// Reads a size: bytes, or with K, M or G in steps of 1024.
@@ -422,42 +334,6 @@ impl Run {
     }
 }
 
-impl Begun {
-    /// Makes the folder of a run and writes down what it is begun with.
-    fn create(&self, path: &Path, settings: &Settings) -> Result<Folder, Error> {
-        let log = path.join("events.jsonl");
-        let before = std::fs::read_to_string(log).unwrap_or_default();
-        // One kept line says what a run was begun with; a second that something was done.
-        let worked = read_log(&before).is_ok_and(|(past, _)| past.len() > 1);
-        if worked && !path.join(REPORT).exists() {
-            return Err(Error::Setting(format!(
-                "{0} holds a run that is not finished; go on with it by --resume {0}, or choose another --out",
-                path.display()
-            )));
-        }
-        let folder = Folder::create(path)?;
-        // What an earlier run left here would pass for this one's.
-        let _ = std::fs::remove_file(path.join(REPORT));
-        let _ = std::fs::remove_dir_all(path.join(CHECKPOINTS));
-        let text = serde_json::to_string_pretty(self).unwrap_or_default();
-        folder.put(BEGUN, text.as_bytes())?;
-        folder.put(RECIPE, recipe::write(settings).as_bytes())?;
-        Ok(folder)
-    }
-
-    fn read(folder: &Path) -> Result<Self, Error> {
-        let path = folder.join(BEGUN);
-        let refused = |cause: String| {
-            Error::Setting(format!(
-                "{}: {cause}; give the --out folder of a run that was begun",
-                path.display()
-            ))
-        };
-        let text = std::fs::read_to_string(&path).map_err(|cause| refused(cause.to_string()))?;
-        serde_json::from_str(&text).map_err(|cause| refused(cause.to_string()))
-    }
-}
-
 /// With fewer rows trained on at once, fewer are written and labelled at once too.
 fn shrink(settings: &mut Settings) {
     let usual = Settings::of(settings.recipe);
@@ -469,246 +345,10 @@ fn shrink(settings: &mut Settings) {
     }
 }
 
-/// The journal of a run. How often a training is kept changes nothing but the time a resumed run takes, so it is no knob;
-/// tests want it after every step.
-fn journal(folder: Rc<Folder>, past: Vec<Kept>) -> Journal {
-    let journal = Journal::new(Rc::new(Shelf(folder)), past);
-    match std::env::var("SEEDBED_CHECKPOINT_SECONDS").map(|text| text.parse()) {
-        Ok(Ok(seconds)) => journal.checkpoint_every(Duration::from_secs(seconds)),
-        _ => journal,
-    }
-}
-
 /// A report with what it took.
 #[derive(serde::Serialize)]
 struct Costed<'a> {
     #[serde(flatten)]
     report: &'a Report,
     cost: Option<Cost>,
-}
-
-/// Writes what a run has made, however far it came.
-fn keep(folder: &Folder, outcome: &Outcome) -> Result<(), Error> {
-    if let Some(set) = &outcome.principles {
-        let text = set
-            .to_json()
-            .map_err(|error| Error::Setting(error.to_string()))?;
-        folder.put("principles.json", text.as_bytes())?;
-    }
-    if let Some(text) = recorded::write(&outcome.answers) {
-        folder.put("answers.json", text.as_bytes())?;
-    }
-    if let Some(ledger) = &outcome.ledger {
-        folder.put("ledger.json", ledger.to_json().as_bytes())?;
-    }
-    let mut lines = String::new();
-    for instance in &outcome.instances {
-        lines.push_str(&serde_json::to_string(instance).unwrap_or_default());
-        lines.push('\n');
-    }
-    folder.put("instances.jsonl", lines.as_bytes())?;
-    if let Some((config, weights)) = &outcome.peft {
-        folder.put("adapter/adapter_config.json", config.as_bytes())?;
-        folder.put("adapter/adapter_model.safetensors", weights)?;
-    }
-    if let Some(report) = &outcome.report {
-        let text = serde_json::to_string_pretty(report).unwrap_or_default();
-        folder.put(REPORT, text.as_bytes())?;
-    }
-    Ok(())
-}
-
-fn line(name: &str, metrics: &Metrics) -> String {
-    let f1 = metrics.f1.map_or(String::new(), |f1| {
-        format!(
-            "  F1 {:5.1} % ({:.1} to {:.1})",
-            100.0 * f1,
-            100.0 * metrics.f1_low.unwrap_or(0.0),
-            100.0 * metrics.f1_high.unwrap_or(1.0)
-        )
-    });
-    format!(
-        "{name:<12} accuracy {:5.1} % ({:.1} to {:.1}){f1}  macro-F1 {:5.1} %  n {}",
-        100.0 * metrics.accuracy,
-        100.0 * metrics.low,
-        100.0 * metrics.high,
-        100.0 * metrics.macro_f1,
-        metrics.n
-    )
-}
-
-/// Progress on standard error: a line that is rewritten on a terminal, a line for each stage otherwise.
-struct Shown {
-    terminal: bool,
-    length: usize,
-}
-
-impl Shown {
-    fn new() -> Self {
-        Self {
-            terminal: std::io::stderr().is_terminal(),
-            length: 0,
-        }
-    }
-
-    fn show(&mut self, event: &Event) {
-        match event {
-            Event::RunStarted {
-                warnings, memory, ..
-            } => {
-                let of = Bytes;
-                eprintln!(
-                    "memory: {} at most (weights {}, adapter and optimiser {}, activations {}, keys and values {})",
-                    of(memory.total),
-                    of(memory.weights),
-                    of(memory.adapter + memory.moments + memory.gradients),
-                    of(memory.activations + memory.layer_inputs + memory.workspace),
-                    of(memory.kv)
-                );
-                for warning in warnings {
-                    self.keep(&format!("note: {warning}"));
-                }
-            }
-            Event::Brief {
-                text,
-                destination,
-                epsilon,
-            } => {
-                let size = text.len();
-                self.keep(&format!(
-                    "sending a brief of {size} bytes to {destination}, epsilon {epsilon}"
-                ));
-            }
-            Event::Progress {
-                stage,
-                row,
-                done,
-                total,
-                seconds_left,
-                overall,
-            } if self.terminal => {
-                let left = seconds_left.map_or(String::new(), |left| format!(", {left:.0} s left"));
-                let row = row.map_or("", RowName::name);
-                self.rewrite(&format!(
-                    "{:3.0} %  {} {row} {done}/{total}{left}",
-                    100.0 * overall,
-                    stage.name()
-                ));
-            }
-            Event::StageFinished {
-                stage,
-                row,
-                seconds,
-            } => {
-                self.keep(&format!(
-                    "{:<11} {:<11} {seconds:7.1} s",
-                    stage.name(),
-                    row.map_or("", RowName::name)
-                ));
-            }
-            Event::Sample {
-                row,
-                step,
-                total,
-                text,
-                label,
-                probability,
-                answer,
-            } => {
-                let row = row.map_or("warm-up", RowName::name);
-                let sure = probability.map_or(String::new(), |p| format!(" ({:.0} %)", 100.0 * p));
-                let said = answer.as_ref().unwrap_or(label);
-                self.keep(&format!("{row} {step}/{total}: {text} → {said}{sure}"));
-            }
-            Event::Note { text } => self.keep(&format!("note: {text}")),
-            Event::RoundFinished { report } => {
-                let dev = report.dev.map_or(String::new(), |dev| {
-                    format!(", {:.1} % of {} right", 100.0 * dev.accuracy, dev.n)
-                });
-                self.keep(&format!(
-                    "{} round {}: {} of {} kept, {} pairs{dev}",
-                    report.row.name(),
-                    report.round,
-                    report.accepted,
-                    report.generated,
-                    report.pairs
-                ));
-            }
-            Event::RowFinished { row, metrics, .. } => self.keep(&line(row.name(), metrics)),
-            _ => {}
-        }
-    }
-
-    fn rewrite(&mut self, text: &str) {
-        eprint!("\r{text:<width$}", width = self.length);
-        // A lost progress line is no reason to stop.
-        let _ = std::io::stderr().flush();
-        self.length = text.len();
-    }
-
-    fn keep(&mut self, text: &str) {
-        self.end();
-        eprintln!("{text}");
-    }
-
-    fn end(&mut self) {
-        if self.length > 0 {
-            self.rewrite("");
-            eprint!("\r");
-            self.length = 0;
-        }
-    }
-}
-
-/// Measure a model, with an adapter or without, on a task's test rows.
-#[derive(Debug, clap::Args)]
-pub struct Eval {
-    /// Folder with task.json, seeds.jsonl and test.jsonl.
-    task: PathBuf,
-    #[command(flatten)]
-    model: AdaptedArguments,
-    /// Print one object on standard output.
-    #[arg(long)]
-    json: bool,
-}
-
-/// What `eval` prints.
-#[derive(serde::Serialize)]
-struct Measured<'a> {
-    task: &'a str,
-    model: &'a str,
-    device: &'a str,
-    #[serde(flatten)]
-    metrics: Metrics,
-}
-
-impl Eval {
-    /// Does it.
-    pub async fn run(self) -> Result<(), Error> {
-        let task = task::read_folder(&self.task)?;
-        if task.test.is_empty() {
-            return Err(Error::Setting(format!(
-                "{} has no test.jsonl; add one with rows to measure on",
-                self.task.display()
-            )));
-        }
-        let (model, adapter, opened) = self.model.open().await?;
-        let mut shown = Shown::new();
-        let scored = {
-            let mut monitor = Monitor::new(|event: &Event| shown.show(event), Cancel::new());
-            evolve::evaluate(&model, &task, adapter.as_ref(), &task.test, &mut monitor).await?
-        };
-        shown.end();
-        let metrics = scored.metrics;
-        if self.json {
-            return print(&Measured {
-                task: &task.name,
-                model: &model.name,
-                device: opened.kind.name(),
-                metrics,
-            });
-        }
-        println!("{}", line(&task.name, &metrics));
-        Ok(())
-    }
 }

@@ -26,6 +26,14 @@ pub fn request(instruction: &str, question: &str, answer: &str) -> String {
     )
 }
 
+/// What a judge is asked that says good or bad and nothing else: of the two words, how probable the first is counts.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn verdict(question: &str, answer: &str) -> String {
+    format!(
+        "Is the response a good one to the instruction? Say good or bad.\nInstruction: {question}\nResponse: {answer}"
+    )
+}
+
 /// The mark in a review: the number behind the first `score:`, if it lies between 0 and 10.
 ///
 /// ```

@@ -6,7 +6,8 @@ use std::rc::Rc;
 
 use super::Monitor;
 use super::journal::{Kept, Sum};
-use super::stages::{Bench, Reading};
+use super::reading::Reading;
+use super::stages::Bench;
 use crate::Error;
 use crate::generate::{Sampling, Shape, Spelling};
 use crate::model::{Adapter, Model};
@@ -31,6 +32,8 @@ pub(super) struct Answering {
     longest: usize,
     /// Entities end where punctuation does, not only at spaces.
     marks: bool,
+    /// Instructions have more than one line.
+    lines: bool,
 }
 
 impl Answering {
@@ -42,6 +45,7 @@ impl Answering {
         found.numbers = task.kind == TaskKind::Qa;
         let mut grounded = 0;
         for seed in &task.seeds {
+            found.lines |= task.kind == TaskKind::Instruct && seed.text.contains('\n');
             let said = task.said(seed);
             let tokens = model.vocabulary.answer(&said)?.len();
             found.limit = found.limit.max(tokens + tokens / 2 + 8);
@@ -63,8 +67,10 @@ impl Answering {
 
     /// What an answer must look like; none where it may be any line.
     fn shape(&self, task: &Task, example: &Example) -> Option<Shape> {
-        if task.kind == TaskKind::Ner {
-            return Some(self.entities(task, &example.text));
+        match task.kind {
+            TaskKind::Ner => return Some(self.entities(task, &example.text)),
+            TaskKind::Instruct => return None,
+            _ => {}
         }
         let choices: Vec<&str> = qa::choices(&example.text).collect();
         match choices.is_empty() {
@@ -116,13 +122,19 @@ fn is_plain_number(text: &str) -> bool {
 }
 
 impl Bench<'_> {
-    /// Answers to examples, written by greedy decoding or drawn.
+    /// Whether a text that is written ends with its first line.
+    pub(super) fn one_line(&self) -> bool {
+        !self.answering.lines
+    }
+
+    /// Answers to examples, written by greedy decoding or drawn. A free response that does not end is none; where `cut`, it is
+    /// taken as far as it goes.
     pub async fn answers_to(
         &self,
         monitor: &Monitor<'_>,
         adapter: Option<&Adapter>,
         rows: &[&Example],
-        sampling: Sampling,
+        (sampling, cut): (Sampling, bool),
         seed: u64,
     ) -> Result<Vec<Answer>, Error> {
         let (task, answering) = (self.task, &self.answering);
@@ -159,15 +171,15 @@ impl Bench<'_> {
             let texts = match held {
                 Some(texts) => texts,
                 None => {
-                    self.texts(monitor, adapter, &prompts, limit, sampling, true, seed)
+                    let one_line = task.kind != TaskKind::Instruct;
+                    self.texts(monitor, adapter, &prompts, limit, sampling, one_line, seed)
                         .await?
                 }
             };
-            answers.extend(
-                rows.iter()
-                    .zip(texts)
-                    .map(|(row, text)| task.heard(row, &text.text)),
-            );
+            answers.extend(rows.iter().zip(texts).map(|(row, text)| match task.kind {
+                TaskKind::Instruct if !text.finished && !cut => Answer::Text(Vec::new()),
+                _ => task.heard(row, &text.text),
+            }));
         }
         Ok(answers)
     }
@@ -182,20 +194,37 @@ impl Bench<'_> {
     ) -> Result<Reading, Error> {
         let before = self.tokens();
         let mut answers = vec![Answer::Label; rows.len()];
+        let mut losses: Vec<(f64, f64)> = Vec::new();
         let mut done = 0;
         for batch in order.chunks(self.settings.readers) {
             let asked: Vec<&Example> = batch.iter().map(|row| &rows[*row]).collect();
             let found = self
-                .answers_to(monitor, adapter, &asked, Sampling::GREEDY, 0)
+                .answers_to(monitor, adapter, &asked, (Sampling::GREEDY, true), 0)
                 .await?;
             for (row, answer) in batch.iter().zip(found) {
                 answers[*row] = answer;
             }
+            if self.task.kind == TaskKind::Instruct {
+                let made = asked.iter().map(|row| self.labelling_row(row));
+                let made: Vec<Row> = made.collect::<Result<_, _>>()?;
+                let means = self.token_logps(monitor, adapter, &made).await?;
+                for (made, mean) in made.iter().zip(means) {
+                    let tokens = made.answers() as f64;
+                    losses.push((-mean * tokens, tokens));
+                }
+            }
             done += batch.len();
             monitor.tick(done).await?;
         }
+        #[cfg(not(target_arch = "wasm32"))]
+        let marks = self.judged(monitor, rows, &answers).await?;
         // Measuring is no part of what writing costs.
         self.set_tokens(before);
+        let (mut sum, mut tokens) = (0.0, 0.0);
+        for loss in &losses {
+            sum += loss.0;
+            tokens += loss.1;
+        }
         let predicted = rows.iter().zip(&answers).map(|(row, answer)| {
             let answered = Example {
                 answer: answer.clone(),
@@ -210,7 +239,10 @@ impl Bench<'_> {
         Ok(Reading {
             predicted: predicted.collect(),
             answers,
-            log_likelihood: 0.0,
+            log_likelihood: -sum / f64::max(tokens, 1.0),
+            losses,
+            #[cfg(not(target_arch = "wasm32"))]
+            marks,
         })
     }
 
@@ -218,7 +250,7 @@ impl Bench<'_> {
     pub(super) async fn token_logps(
         &self,
         monitor: &Monitor<'_>,
-        adapter: &Adapter,
+        adapter: Option<&Adapter>,
         rows: &[Row],
     ) -> Result<Vec<f64>, Error> {
         let of = Sum::new().rows(rows).end();
@@ -234,7 +266,7 @@ impl Bench<'_> {
             })
             .collect();
         let found = monitor
-            .whole(reference_logps(self.model, Some(adapter), &pairs))
+            .whole(reference_logps(self.model, adapter, &pairs))
             .await?;
         let sums = found.iter().flat_map(|pair| [pair.chosen, pair.rejected]);
         let means: Vec<f32> = rows

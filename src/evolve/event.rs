@@ -276,6 +276,9 @@ pub enum Event {
         round: usize,
         /// The question.
         text: String,
+        /// The passage it is about.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        context: Option<String>,
         /// The better answer.
         chosen: String,
         /// The worse one.

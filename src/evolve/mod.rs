@@ -15,11 +15,14 @@ mod monitor;
 mod principles;
 pub mod prompts;
 mod psi;
+mod reading;
 mod run;
 mod settings;
 mod shapes;
 mod stages;
 mod teaching;
+mod texts;
+mod training;
 mod vote;
 mod writing;
 
@@ -30,7 +33,7 @@ pub use event::{
 pub use journal::{Files, Journal, Kept, LogError, Waiting, read_log};
 pub use knobs::{KNOBS, Knob, Settings, knob};
 pub use monitor::{Cancel, Monitor};
+pub use reading::{answer, evaluate, predict};
 pub use run::{Outcome, offline_principles, run};
 pub use settings::{Ablation, Judge, Recipe, Teacher, VoteRule, Voter};
-pub use stages::{answer, evaluate, predict};
 pub use teaching::{Question, ask, brief};

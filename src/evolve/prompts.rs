@@ -26,6 +26,17 @@ pub fn ask(
     text: &str,
     context: Option<&str>,
 ) -> Result<Vec<u32>, ModelError> {
+    plain(vocabulary, question(task, text, context))
+}
+
+/// The words that ask for an answer. An instruction stands for itself, so that what was learnt holds in any chat.
+pub fn question(task: &Task, text: &str, context: Option<&str>) -> String {
+    if task.kind == TaskKind::Instruct {
+        return match context {
+            Some(context) => [context, "\n\n", text].concat(),
+            None => text.to_owned(),
+        };
+    }
     let mut content = task.instruction.clone();
     let mut put = |parts: &[&str]| parts.iter().for_each(|part| content.push_str(part));
     match task.kind {
@@ -41,7 +52,7 @@ pub fn ask(
         _ => "\nText: ",
     };
     put(&[head, text]);
-    plain(vocabulary, content)
+    content
 }
 
 /// "Write a text of this group", with rules to follow and examples to go by; either may be empty. A question is written to a
@@ -61,7 +72,11 @@ pub fn write(
     let mut content = task.instruction.clone();
     let mut put = |parts: &[&str]| parts.iter().for_each(|part| content.push_str(part));
     if let Some(context) = context {
-        put(&["\nPassage: ", context]);
+        let head = match task.kind {
+            TaskKind::Instruct => "\nContext: ",
+            _ => "\nPassage: ",
+        };
+        put(&[head, context]);
     }
     let name = task.labels.get(label).map_or("", String::as_str);
     let (order, group) = match task.kind {
@@ -71,6 +86,7 @@ pub fn write(
         }
         TaskKind::Ner => ("\nWrite one text with ", name),
         TaskKind::Qa => ("\nWrite one question with the answer ", name),
+        TaskKind::Instruct => ("\nWrite one ", name),
     };
     put(&[order, group, "."]);
     for rule in rules {

@@ -77,6 +77,13 @@ pub async fn run(
     outcome: &mut Outcome,
 ) -> Result<Report, Error> {
     settings.check()?;
+    if task.kind == TaskKind::Instruct && settings.recipe == Recipe::Evokd {
+        return Err(Error::Unsuited {
+            recipe: settings.recipe.name(),
+            kind: task.kind.name(),
+            why: "it goes by which answers are wrong, and a free response has no one right answer; use lance or psi",
+        });
+    }
     let whole = task;
     let (full, task, test) = used(task, settings);
     outcome.task = Some(task.clone());

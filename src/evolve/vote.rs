@@ -1,6 +1,6 @@
 //! The vote on an instance: whether a reader takes it for the label it was written for.
 
-use super::{VoteRule, stages::best};
+use super::{VoteRule, reading::best};
 
 /// Reads votes off likelihoods, by one rule.
 pub(super) struct Poll {

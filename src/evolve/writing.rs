@@ -1,6 +1,7 @@
 //! Writing instances: labels are asked for as they are wanted, texts filtered, and their labels checked or given apart.
 
-use super::stages::{Bench, Text};
+use super::stages::Bench;
+use super::texts::Text;
 use super::vote::Poll;
 use super::{Difficulty, Event, Instance, Monitor, RowName, Stage, Voter};
 use crate::Error;
@@ -8,7 +9,7 @@ use crate::curate::review::{MOST, likelihood};
 use crate::curate::{Filter, ParseProblem, Refusal};
 use crate::generate::Sampling;
 use crate::model::Adapter;
-use crate::task::Example;
+use crate::task::{Example, TaskKind};
 
 /// How an instance gets its label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +27,9 @@ pub(super) enum Labelling {
 /// How probable a label must be, among all, to be given against the one that was asked for; and how far two answers that are
 /// written must agree.
 const SURE: f64 = 0.5;
+
+/// Why an answer is none.
+pub(super) const NO_ANSWER: &str = "is empty or not ended, or does not stand in the passage";
 
 /// Draws the rules of an instance of a label.
 pub(super) type Rules<'r> = dyn FnMut(usize, &mut fastrand::Rng) -> Vec<(String, String)> + 'r;
@@ -99,7 +103,7 @@ impl Bench<'_> {
                     &prompts,
                     limit,
                     settings.sampling,
-                    true,
+                    self.one_line(),
                     seed,
                 )
                 .await?;
@@ -197,7 +201,8 @@ impl Bench<'_> {
         let seeds = &self.task.seeds;
         let mut passages = Vec::new();
         for (place, seed) in seeds.iter().enumerate() {
-            if seed.context.is_some() {
+            // Some instructions are about something and some are not, and so shall be those that are written.
+            if seed.context.is_some() || self.task.kind == TaskKind::Instruct {
                 passages.push(place);
             }
         }
@@ -233,7 +238,13 @@ impl Bench<'_> {
             Labelling::Asked => writer,
             _ => order.reader,
         };
-        let first = self.answers_to(monitor, Some(reader), &texts, Sampling::GREEDY, seed);
+        let first = self.answers_to(
+            monitor,
+            Some(reader),
+            &texts,
+            (Sampling::GREEDY, false),
+            seed,
+        );
         let first = first.await?;
         for (place, answer) in places.iter().zip(first) {
             written[*place].answer = answer;
@@ -245,7 +256,7 @@ impl Bench<'_> {
             Voter::Student => Sampling::GREEDY,
             _ => self.settings.review_sampling,
         };
-        let second = self.answers_to(monitor, Some(writer), &texts, sampling, seed);
+        let second = self.answers_to(monitor, Some(writer), &texts, (sampling, false), seed);
         for (place, answer) in places.iter().zip(second.await?) {
             shares[*place] = self.task.agreement(&written[*place], &answer);
         }
@@ -262,9 +273,7 @@ impl Bench<'_> {
         open: impl Fn(usize) -> bool,
     ) -> Result<usize, Refusal> {
         if !self.is_answer(answered) {
-            return Err(Refusal::Answer(
-                "is empty, or does not stand in the passage",
-            ));
+            return Err(Refusal::Answer(NO_ANSWER));
         }
         let group = match self.task.stands_for(answered, asked) {
             true => asked,

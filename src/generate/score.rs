@@ -16,6 +16,11 @@ impl Answers {
         Self { ids }
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.ids.len()
+    }
+
     /// Tokens of all answers.
     pub fn total(&self) -> usize {
         self.ids.iter().map(Vec::len).sum()

@@ -158,6 +158,7 @@ fn write(
             ("qa", "a short text; the labels are the forms it may have")
         }
         TaskKind::Qa => ("qa", "one label, as it is written above"),
+        TaskKind::Instruct => ("instruct", "a free response"),
     };
     let mut text = String::from("Task: ");
     let mut put = |parts: &[&str]| parts.iter().for_each(|part| text.push_str(part));

@@ -88,7 +88,7 @@ pub(super) const FAMILIES: &[&[Family]] = &[
 /// The families of a kind of task, in the same order: those of its answers first. They are the same for all tasks of the kind.
 pub(super) fn families(kind: TaskKind) -> impl Iterator<Item = &'static [Family]> + Clone {
     let own: &[&[Family]] = match kind {
-        TaskKind::Classification => &[],
+        TaskKind::Classification | TaskKind::Instruct => &[],
         TaskKind::Ner => &[&[ENTITIES], &[ENTITY_LENGTH]],
         TaskKind::Qa => &[&[NUMBERS], &[PASSAGE]],
     };

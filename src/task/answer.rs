@@ -52,7 +52,7 @@ impl Task {
     /// Whether answers are written, not chosen among the labels.
     pub fn is_open(&self) -> bool {
         // The labels of questions whose answers are listed are these answers; no other seeds have labels as answers.
-        self.kind == TaskKind::Ner
+        matches!(self.kind, TaskKind::Ner | TaskKind::Instruct)
             || self.kind == TaskKind::Qa && self.seeds.iter().any(|seed| !seed.answer.is_label())
     }
 
@@ -78,7 +78,7 @@ impl Task {
         match self.kind {
             TaskKind::Classification => Answer::Label,
             TaskKind::Ner => Answer::Entities(ner::heard(&example.text, said, self.types())),
-            TaskKind::Qa => Answer::Text(match said.trim() {
+            TaskKind::Qa | TaskKind::Instruct => Answer::Text(match said.trim() {
                 "" => Vec::new(),
                 said => vec![said.to_owned()],
             }),
@@ -92,6 +92,7 @@ impl Task {
             Answer::Entities(entities) => {
                 ner::group(entities, &ner::counts(&self.seeds, self.types().len()))
             }
+            Answer::Text(_) if self.kind == TaskKind::Instruct => 0,
             Answer::Text(texts) => texts
                 .first()
                 .map_or(0, |text| qa::form(text, &example.text)),

@@ -120,7 +120,7 @@ pub enum TaskError {
     },
     /// A kind of task this version cannot do.
     #[error(
-        "the task kind `{kind}` is not supported: bring a task of the type `classification`, `ner` or `qa`"
+        "the task kind `{kind}` is not supported: bring a task of the type `classification`, `ner`, `qa` or `instruct`"
     )]
     UnsupportedKind {
         /// The kind as written.

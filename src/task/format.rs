@@ -7,7 +7,10 @@ use serde_json::{Map, Value};
 use super::error::{Place, TaskError, shorten};
 use super::rows::{self, Row};
 use super::words::{is_invisible, key, role_marker};
-use super::{Answer, Entity, Example, NO_ENTITY, Task, TaskKind, count_per_label, ner, qa};
+use super::{
+    Answer, Entity, Example, INSTRUCTION, NO_ENTITY, Task, TaskKind, count_per_label, exchange,
+    ner, qa,
+};
 
 /// The longest name a task may have, in characters.
 pub const MAX_NAME_CHARS: usize = 100;
@@ -40,7 +43,8 @@ pub struct Seeds {
 /// may also be CSV or lines `label<TAB>text`). Where `task.json` lists no labels, they are those of the seeds.
 ///
 /// Rows of the kind `ner` are tokens with tags, texts with spans, or CoNLL columns; rows of the kind `qa` have a question, an
-/// answer, and perhaps a passage and choices. Where a `qa` task lists labels, they are all the answers there are.
+/// answer, and perhaps a passage and choices. Where a `qa` task lists labels, they are all the answers there are. Rows of the
+/// kind `instruct` are instructions with responses, in any form the field keeps them in.
 ///
 /// # Errors
 ///
@@ -161,6 +165,7 @@ impl Head {
             "classification" => TaskKind::Classification,
             "ner" => TaskKind::Ner,
             "qa" => TaskKind::Qa,
+            "instruct" => TaskKind::Instruct,
             kind => {
                 return Err(TaskError::UnsupportedKind {
                     kind: shorten(kind, 40),
@@ -220,6 +225,11 @@ fn read_labels(
     };
     match fields.get("labels") {
         None | Some(Value::Null) => Ok(None),
+        Some(_) if kind == TaskKind::Instruct => Err(bad_field(
+            file,
+            "labels",
+            "is there, but instructions have no labels; leave it out",
+        )),
         Some(Value::Array(values)) => {
             let labels = values
                 .iter()
@@ -354,6 +364,7 @@ fn read_rows(
         TaskKind::Classification => rows::read(source.file, source.text),
         TaskKind::Ner => ner::read(source.file, source.text, warnings),
         TaskKind::Qa => qa::read(source.file, source.text),
+        TaskKind::Instruct => exchange::read(source.file, source.text),
     }
 }
 
@@ -369,6 +380,7 @@ fn checked_seeds(
     let mut labels = match labels {
         Some(labels) => labels,
         None if kind == TaskKind::Qa => qa::FORMS.map(str::to_owned).to_vec(),
+        None if kind == TaskKind::Instruct => vec![INSTRUCTION.to_owned()],
         None => labels_of(kind, &rows)?,
     };
     let place = || Place::file(source.file);
@@ -397,6 +409,7 @@ fn checked_seeds(
                     TaskKind::Classification => true,
                     TaskKind::Ner => first.label + 1 == labels.len(),
                     TaskKind::Qa => closed,
+                    TaskKind::Instruct => false,
                 } =>
         {
             return Err(TaskError::OneLabel {
@@ -411,7 +424,7 @@ fn checked_seeds(
         TaskKind::Classification => labels.len(),
         TaskKind::Ner => labels.len() - 1,
         TaskKind::Qa if closed => labels.len(),
-        TaskKind::Qa => 0,
+        TaskKind::Qa | TaskKind::Instruct => 0,
     };
     let without_seeds: Vec<_> = unseen
         .unwrap_or_else(|| count_per_label(&examples, labels.len()))
@@ -492,6 +505,7 @@ fn known(
                 qa::form(&row.answers[0], &row.text),
                 Answer::Text(row.answers),
             ),
+            TaskKind::Instruct => (0, Answer::Text(row.answers)),
         };
         Ok(Example {
             text: row.text,

@@ -33,6 +33,27 @@ pub struct Metrics {
     /// Its upper end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub f1_high: Option<f64>,
+    /// The mean negative log-likelihood of a token of the right response, nats; lower is better. Only of free responses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss: Option<f64>,
+    /// Lower end of its 95 % interval, by the bootstrap over rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss_low: Option<f64>,
+    /// Its upper end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss_high: Option<f64>,
+    /// e to the power of `loss`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub perplexity: Option<f64>,
+    /// The judge's mean mark of what was written, 0 to 10, where the recipe has a reviewer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<f64>,
+    /// Lower end of its 95 % interval, by the bootstrap over rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score_low: Option<f64>,
+    /// Its upper end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score_high: Option<f64>,
 }
 
 /// How often each label was predicted for each true label.

@@ -15,6 +15,7 @@
 
 mod answer;
 mod error;
+mod exchange;
 #[cfg(not(target_arch = "wasm32"))]
 mod folder;
 mod format;
@@ -43,6 +44,9 @@ use serde::{Deserialize, Serialize};
 /// The group of texts without any entity.
 pub const NO_ENTITY: &str = "no entity";
 
+/// The one group of instructions with free responses.
+pub const INSTRUCTION: &str = "instruction";
+
 /// What sort of answer a task asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -53,6 +57,8 @@ pub enum TaskKind {
     Ner,
     /// An answer to a question, free or one of a few.
     Qa,
+    /// A free response to an instruction, of which there is no one right one.
+    Instruct,
 }
 
 impl TaskKind {
@@ -62,6 +68,7 @@ impl TaskKind {
             Self::Classification => "classification",
             Self::Ner => "ner",
             Self::Qa => "qa",
+            Self::Instruct => "instruct",
         }
     }
 }
@@ -108,7 +115,7 @@ pub struct Task {
     pub instruction: String,
     /// What examples are sorted by, without doubles. The labels, in a classification; else the names of the groups that
     /// stand in for labels wherever examples are balanced, counted or shown: entity types and [`NO_ENTITY`] last, the
-    /// answers where these are few and listed, or the forms an answer may have.
+    /// answers where these are few and listed, or the forms an answer may have; [`INSTRUCTION`] alone.
     pub labels: Vec<String>,
     /// The user's real examples, without doubles; at least two. A classification has them under at least two labels.
     pub seeds: Vec<Example>,

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use super::error::{Place, TaskError};
-use super::rows::{self, MAX_TEXT_CHARS, Row};
+use super::exchange;
+use super::rows::{self, MAX_TEXT_CHARS, Row, given};
 
 /// What stands before the answers to choose from, behind a question.
 const CHOICES: &str = " Choices: ";
@@ -170,16 +171,33 @@ pub(super) fn read(file: &str, text: &str) -> Result<Vec<Row>, TaskError> {
             let place = Place::line(file, index + 1);
             match line.split_once('\t') {
                 Some((answer, question)) => {
-                    checked(&place, question, None, vec![answer.to_owned()])
+                    checked(&place, question, None, vec![answer.to_owned()], true)
                 }
                 None => Err(TaskError::UnknownFormat { place }),
             }
         };
         return lines.map(row).collect();
     }
-    let records = rows::csv(file, text)?;
+    table(file, text, &[&QUESTION, &CONTEXT, &ANSWER], true).ok_or_else(|| TaskError::UnknownRow {
+        place: Place::line(file, 1),
+        wanted: "write JSON lines {\"question\": …, \"answer\": …}, CSV with the header question,answer, or lines answer<TAB>question",
+    })?
+}
+
+/// Rows of a CSV text whose header names the question, perhaps what it is about, and the answer; none where it does not.
+/// With `flat`, an answer is one line.
+pub(super) fn table(
+    file: &str,
+    text: &str,
+    names: &[&[&'static str]; 3],
+    flat: bool,
+) -> Option<Result<Vec<Row>, TaskError>> {
+    let records = match rows::csv(file, text) {
+        Ok(records) => records,
+        Err(error) => return Some(Err(error)),
+    };
     let Some(((_, header), records)) = records.split_first() else {
-        return Ok(Vec::new());
+        return Some(Ok(Vec::new()));
     };
     let column = |names: &[&'static str]| {
         let is = |name: &&'static str, field: &String| field.trim().eq_ignore_ascii_case(name);
@@ -187,35 +205,23 @@ pub(super) fn read(file: &str, text: &str) -> Result<Vec<Row>, TaskError> {
             .iter()
             .find_map(|name| header.iter().position(|field| is(name, field)))
     };
-    let (Some(question), Some(answer)) = (column(&QUESTION), column(&ANSWER)) else {
-        return Err(TaskError::UnknownRow {
-            place: Place::line(file, 1),
-            wanted: "write JSON lines {\"question\": …, \"answer\": …}, CSV with the header question,answer, or lines answer<TAB>question",
-        });
-    };
-    let context = column(&CONTEXT);
+    let [question, context, answer] = names.map(column);
+    let (question, answer) = (question?, answer?);
     let rows = records.iter().map(|(line, fields)| {
         let field = |column: usize| fields.get(column).map_or("", String::as_str);
         let place = Place::line(file, *line);
         let context = context.map(field).map(str::to_owned);
-        checked(
-            &place,
-            field(question),
-            context,
-            vec![field(answer).to_owned()],
-        )
+        let answers = vec![field(answer).to_owned()];
+        checked(&place, field(question), context, answers, flat)
     });
-    rows.collect()
+    Some(rows.collect())
 }
 
 fn object(place: &Place, fields: &Map<String, Value>) -> Result<Row, TaskError> {
-    let first = |names: &[&'static str]| {
-        let found = names
-            .iter()
-            .find_map(|name| Some((*name, fields.get(*name)?)));
-        found.filter(|(_, value)| !value.is_null())
-    };
-    let text = |names: &[&'static str]| match first(names) {
+    if exchange::is_exchange(fields) {
+        return exchange::object(place, fields, true);
+    }
+    let text = |names: &[&'static str]| match given(fields, names) {
         Some((_, Value::String(text))) => Ok(Some(text.clone())),
         Some((field, _)) => Err(bad(place, field, "is not a text; put it in double quotes")),
         None => Ok(None),
@@ -235,9 +241,9 @@ fn object(place: &Place, fields: &Map<String, Value>) -> Result<Row, TaskError> 
         }
     }
     // The first name gives what is learnt; a list beside it, what is accepted too.
-    let given = [first(&ANSWER), first(&["answers"])];
+    let found = [given(fields, &ANSWER), given(fields, &["answers"])];
     let mut answers: Vec<String> = Vec::new();
-    for (field, value) in given.into_iter().flatten() {
+    for (field, value) in found.into_iter().flatten() {
         let values = match value {
             Value::Array(values) => values.as_slice(),
             one => std::slice::from_ref(one),
@@ -260,18 +266,23 @@ fn object(place: &Place, fields: &Map<String, Value>) -> Result<Row, TaskError> 
             }
         }
     }
-    checked(place, &question, text(&CONTEXT)?, answers)
+    checked(place, &question, text(&CONTEXT)?, answers, true)
 }
 
-fn checked(
+/// A row, all its parts checked. With `flat`, an answer is one line.
+pub(super) fn checked(
     place: &Place,
     question: &str,
     context: Option<String>,
     mut answers: Vec<String>,
+    flat: bool,
 ) -> Result<Row, TaskError> {
     for answer in &mut answers {
-        // An answer is one line of a prompt.
-        *answer = answer.split_whitespace().collect::<Vec<_>>().join(" ");
+        *answer = match flat {
+            // An answer is one line of a prompt.
+            true => answer.split_whitespace().collect::<Vec<_>>().join(" "),
+            false => answer.trim().to_owned(),
+        };
     }
     answers.retain(|answer| !answer.is_empty());
     if answers.is_empty() {

@@ -107,6 +107,21 @@ pub(super) fn objects(
     Ok(rows)
 }
 
+/// The first of some names that a row has a value for.
+#[inline(never)]
+pub(super) fn given<'r>(
+    fields: &'r Map<String, Value>,
+    names: &[&'static str],
+) -> Option<(&'static str, &'r Value)> {
+    for name in names {
+        match fields.get(*name) {
+            None | Some(Value::Null) => {}
+            Some(value) => return Some((name, value)),
+        }
+    }
+    None
+}
+
 fn read_json_lines(file: &str, text: &str) -> Result<Vec<Row>, TaskError> {
     objects(file, text, &mut |line, fields| {
         let place = || Place::line(file, line);

@@ -134,6 +134,33 @@ impl Task {
     }
 }
 
+impl Scored {
+    /// Adds how likely the right responses are: of each row the negative log-likelihood of all its tokens, and how many there are.
+    pub fn add_losses(&mut self, losses: &[(f64, f64)]) {
+        if losses.is_empty() {
+            return;
+        }
+        let loss = ratio(losses.iter().copied());
+        let (low, high) = bootstrap(losses);
+        let metrics = &mut self.metrics;
+        (metrics.loss, metrics.loss_low, metrics.loss_high) = (Some(loss), Some(low), Some(high));
+        metrics.perplexity = Some(loss.exp());
+    }
+
+    /// Adds a judge's marks of the answers, one for each row.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn add_marks(&mut self, marks: &[f64]) {
+        if marks.is_empty() {
+            return;
+        }
+        let parts: Vec<(f64, f64)> = marks.iter().map(|mark| (*mark, 1.0)).collect();
+        let (low, high) = bootstrap(&parts);
+        let metrics = &mut self.metrics;
+        metrics.score = Some(ratio(parts.into_iter()));
+        (metrics.score_low, metrics.score_high) = (Some(low), Some(high));
+    }
+}
+
 /// Texts without entities: twice those rightly left so, and all that were or were taken to be.
 fn none_of(counts: &[Vec<usize>]) -> (f64, f64) {
     let Some(row) = counts.last() else {
@@ -274,6 +301,38 @@ mod tests {
         assert!(near(scored.metrics.f1.unwrap(), (f1 + 1.0) / 3.0));
         assert!(near(scored.metrics.macro_f1, (f1 + 0.5) / 2.0));
         assert_eq!(scored.metrics.precision, None);
+    }
+
+    #[test]
+    fn free_responses_are_measured_by_token_and_by_mark() {
+        let task = parse(
+            r#"{"task":"t","type":"instruct","instruction":"i"}"#,
+            "{\"prompt\":\"one\",\"completion\":\"the old brook\"}\n{\"prompt\":\"two\",\"completion\":\"a hill\"}",
+            None,
+        )
+        .unwrap();
+        assert_eq!(task.labels, [super::super::INSTRUCTION]);
+        let answers = [Answer::Text(vec!["the brook".into()]), Answer::Text(vec![])];
+        let mut scored = task.score(&task.seeds, &[0, 0], &answers);
+        assert_eq!(scored.metrics.loss, None);
+        // A long row weighs more: it is tokens that are counted.
+        scored.add_losses(&[(6.0, 2.0), (6.0, 6.0)]);
+        scored.add_marks(&[4.0, 7.0]);
+        let metrics = scored.metrics;
+        assert!(near(metrics.loss.unwrap(), 1.5));
+        assert!(near(metrics.perplexity.unwrap(), 1.5f64.exp()));
+        let (low, high) = (metrics.loss_low.unwrap(), metrics.loss_high.unwrap());
+        assert!(near(low, 1.0) && near(high, 3.0), "{low} {high}");
+        assert!(near(metrics.score.unwrap(), 5.5));
+        assert_eq!(
+            (metrics.score_low, metrics.score_high),
+            (Some(4.0), Some(7.0))
+        );
+        assert!(near(metrics.f1.unwrap(), 1.0 / 3.0) && metrics.n == 2);
+        let mut none = task.score(&[], &[], &[]);
+        none.add_losses(&[]);
+        none.add_marks(&[]);
+        assert_eq!((none.metrics.loss, none.metrics.score), (None, None));
     }
 
     #[test]

@@ -88,3 +88,37 @@ test("questions of one's own are a table of questions and answers, whatever thei
   expect((await studio.seeds.inputValue()).split("\n")[0]).toBe('{"question":"2 and 2?","answer":"four","context":"sums"}');
   expect(studio.errors).toEqual([]);
 });
+
+test("instructions run to the end: measured by a token's probability, with a card that says what they are; EvoKD says what can be done", async ({ page }) => {
+  const studio = await Studio.open(page, "device=cpu&task=own&rows=untouched,seeds_only,psi&instances=2&epochs=2&ablate=no_filter");
+  await page.getByRole("radio", { name: "A free response", exact: true }).check();
+  const things = ["bread", "milk", "pans", "boots", "rugs", "knives", "herbs", "lamps"];
+  await studio.seeds.fill(things.map((thing) => JSON.stringify({ prompt: `How do I keep my ${thing} in order?`, completion: `Look at the ${thing} once a week, and put them where it is dry.` })).join("\n"));
+  await expect(page.locator("#task-summary")).toContainText("8 seeds · free responses");
+  await page.getByRole("radio", { name: "Table", exact: true }).check();
+  await expect(page.locator("#own-grid thead")).toContainText("Response");
+  await expect(page.locator("#own-grid tbody input").first()).toHaveValue("Look at the bread once a week, and put them where it is dry.");
+  await page.getByRole("radio", { name: "Text", exact: true }).check();
+  await studio.run();
+  await expect(studio.bars).toHaveCount(3);
+  const table = page.locator("#result-table");
+  await expect(table.locator("thead")).toContainText("Token probability");
+  await expect(table.locator("thead")).toContainText("Perplexity");
+  for (const row of await table.locator("tbody tr").all()) {
+    // Probability, interval, loss, perplexity, and both rows that are held out.
+    await expect(row.locator("td").nth(2)).toHaveText(/^\d\.\d{3}$/);
+    await expect(row.locator("td").nth(4)).toHaveText("2");
+  }
+  await expect(page.locator("#confusion-words")).toContainText("Free responses are all of one group");
+  await page.getByLabel("Text to label").fill("How do I keep my books in order?");
+  await page.getByRole("button", { name: "Ask", exact: true }).click();
+  await expect(page.locator("#try-answer .said")).toHaveCount(2);
+  // A conversation has no two cells, but the engine reads it.
+  const talk = { messages: [{ role: "user", content: "How do I dry a coat?" }, { role: "assistant", content: "Hang it up." }] };
+  await studio.seeds.fill(`${await studio.seeds.inputValue()}\n${JSON.stringify(talk)}`);
+  await expect(page.locator("#task-summary")).toContainText("9 seeds");
+  await page.getByRole("radio", { name: "EvoKD" }).check();
+  await studio.play.click();
+  await expect(page.locator("body")).toContainText("use lance or psi");
+  expect(studio.errors).toEqual([]);
+});

@@ -1,7 +1,10 @@
-/** What somebody who is handed the instances should know of them, as a data set card. It quotes no seed and no principle. */
-import type { TaskKind } from "#seedbed/events";
+/**
+ * What somebody who is handed the instances should know of them, as a data set card. It quotes no seed and no principle. Its words
+ * are those of data-card.json, which the command writes its card from too.
+ */
+import words from "./data-card.json";
 import { kept, tally } from "./instances/edits";
-import { type Headline, headline, MEASURES } from "./result/headline";
+import { type Headline, headline } from "./result/headline";
 import type { RunView } from "./run-view";
 import { ALL_ROWS } from "./recipe/recipes";
 import { count, percent, plural, refusalWords, ROW_TITLES } from "./words";
@@ -11,6 +14,7 @@ export function dataCard(run: RunView, instruction: string): string {
   const accepted = all.filter((instance) => instance.accepted);
   const { started, report } = run;
   const kind = started?.kind ?? "classification";
+  const { measure, ...own } = words.kinds[kind];
   const changes = tally(run.edits);
   const refused = new Map<string, number>();
   const perLabel = new Map<string, number>();
@@ -28,56 +32,41 @@ export function dataCard(run: RunView, instruction: string): string {
       ? []
       : [measuredLine(ROW_TITLES[row], headline(metrics, kind), metrics.n)];
   });
-  return `${[
-    "---",
-    "pretty_name: " + JSON.stringify(started?.task ?? "task"),
-    "task_categories:",
-    `- ${CATEGORIES[kind]}`,
-    "tags:",
-    "- synthetic",
-    "- seedbed",
-    "---",
-    `# ${plain(started?.task ?? "task")}: instances`,
-    "",
-    `Synthetic texts for ${KIND_WORDS[kind]}, written by a small language model in a browser tab with Seedbed.`,
-    "They are a machine's: some are wrong, some are nonsense, and a label is what the text was asked for, not what a person judged.",
-    "",
-    `- Instruction: ${plain(instruction)}`,
-    `- Labels: ${(started?.labels ?? []).map(code).join(", ")}`,
-    `- Written by: ${code(started?.model ?? "unknown")} on ${code(started?.device ?? "unknown")}, recipe ${code(started?.recipe ?? "psi")}, random seed ${started?.seed ?? "unknown"}`,
-    `- Principles by: ${report === null ? "unknown (the run did not end)" : `${report.teacher.kind}, ${plural(report.teacher.bytes, "byte")} sent`}`,
-    `- Seeds used: ${count(started?.seeds ?? 0)} (not part of this data set)`,
-    `- Lines: ${count(all.length)}, of which accepted ${count(accepted.length)}`,
-    `- Changed by hand: ${count(changes.edited)} edited, ${count(changes.deleted)} deleted`,
-    "",
-    "## Fields",
-    "",
-    ...(kind === "ner" ? ["`entities` (`start`, `end` in characters, `label`), `answer` (the same in words);"] : kind === "qa" ? ["`answer`, and `context` where there is a passage;"] : []),
-    "`text`, `label`; `accepted` (whether it was trained on), `reason` and `refusal` where it was not; `row` (what it was written for),",
-    "`round`, `index`, `principles` (ids), `model`, `seed` (of the generator of its batch); `edited` (a person changed text or label).",
-    "",
-    "## Accepted, by label",
-    "",
-    ...[...perLabel].map(([label, number]) => `- ${code(label)}: ${count(number)}`),
-    "",
-    "## Refused, by reason",
-    "",
-    ...(refused.size === 0 ? ["None."] : [...refused].map(([reason, number]) => `- ${plain(reason)}: ${count(number)}`)),
-    "",
-    "## What models trained in this run reached on its test rows",
-    "",
-    ...(measured.length === 0 ? ["Nothing was measured."] : [`| row | ${MEASURES[kind].title} | 95 % interval | test rows |`, "|---|---|---|---|", ...measured]),
-    "",
-    "No licence is given here: that depends on the seeds and the model, and is for whoever made this to say.",
-  ].join("\n")}\n`;
+  const name = started?.task ?? "task";
+  const listed = (counts: Map<string, number>, show: (name: string) => string, none: string) =>
+    counts.size === 0 ? none : [...counts].map(([name, number]) => `- ${show(name)}: ${count(number)}`).join("\n");
+  return `${filled(words.card.join("\n"), {
+    ...own,
+    pretty_name: JSON.stringify(name),
+    title: plain(name),
+    where: "in a browser tab",
+    instruction: plain(instruction),
+    labels: (started?.labels ?? []).map(code).join(", "),
+    model: code(started?.model ?? "unknown"),
+    device: code(started?.device ?? "unknown"),
+    recipe: code(started?.recipe ?? "psi"),
+    seed: String(started?.seed ?? "unknown"),
+    teacher: report === null ? words.unfinished : `${report.teacher.kind}, ${plural(report.teacher.bytes, "byte")} sent`,
+    seeds: count(started?.seeds ?? 0),
+    lines: count(all.length),
+    accepted: count(accepted.length),
+    changed: `${count(changes.edited)} edited, ${count(changes.deleted)} deleted`,
+    fields: own.fields + filled(words.fields, { edited: "; `edited` (a person changed text or label)" }),
+    balance: listed(perLabel, code, words.nothing_kept),
+    refused: listed(refused, plain, words.nothing_refused),
+    measured: measured.length === 0 ? words.nothing_measured : [`| row | ${measure} | 95 % interval | test rows |`, "|---|---|---|---|", ...measured].join("\n"),
+    licence: words.licence,
+  })}\n`;
+}
+
+/** A text with `{names}` in it, with what they stand for. */
+function filled(text: string, values: Record<string, string>): string {
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole);
 }
 
 function measuredLine(title: string, { value, low, high }: Headline, n: number): string {
   return `| ${title} | ${percent(value)} | ${percent(low)} to ${percent(high)} | ${count(n)} |`;
 }
-
-const CATEGORIES: Readonly<Record<TaskKind, string>> = { classification: "text-classification", ner: "token-classification", qa: "question-answering" };
-const KIND_WORDS: Readonly<Record<TaskKind, string>> = { classification: "a classification task", ner: "finding entities", qa: "answering questions" };
 
 /** One line without markup of its own. */
 function plain(text: string): string {

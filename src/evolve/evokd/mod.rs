@@ -20,8 +20,8 @@
 //! learnt before the loop (EvoKD + Init).
 
 use super::data::shown;
+use super::reading::Reading;
 use super::run::{Run, accepted, warm_up};
-use super::stages::Reading;
 use super::vote::Poll;
 use super::writing::{Labelling, Order};
 use super::{

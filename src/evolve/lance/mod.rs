@@ -26,6 +26,14 @@
 //! a mark is then that of a token, in the geometric mean over the answer's. A worse answer is checked against the one that is
 //! there: its mark is at most ten times the F1 of the two, and one that says the same is none. The round is chosen by F1.
 //!
+//! The likelihood of a free response says more of its length and its words than of its worth, and what a model wrote itself is
+//! always likely. So it is asked by how much the instruction makes the response likelier, which empty talk gains nothing by (the
+//! difference whose ratio is the IFD score of arXiv 2308.12032); and the mark is the place among the seeds' own responses, each
+//! by the model that learnt from the other half: ten times the share of them that gain no more. Responses are
+//! cleaned as published (ten words or, where the seeds have fewer, as many as the shortest; ROUGE-L against the others to the
+//! same instruction). The round is chosen by the loss on the seeds that were held out. Rows are measured by the loss, and by a
+//! judge that is the same for all rows: the model as it came.
+//!
 //! The published prompt for worse answers asks for harmful ones. A worse answer here is another label, drawn as the model
 //! finds them likely. Lengths are those of the seeds, as a label has no ten words.
 //!
@@ -44,7 +52,8 @@ use crate::curate::pack::pairs;
 use crate::curate::review::MOST;
 use crate::curate::{CleanLimits, Cleaner};
 use crate::model::Adapter;
-use crate::task::Example;
+use crate::task::words::words;
+use crate::task::{Example, TaskKind};
 use crate::train::Pair;
 
 use pool::Item;
@@ -57,6 +66,8 @@ pub(super) struct Lance<'a> {
     bench: Bench<'a>,
     judge: Judge,
     cleaner: Cleaner,
+    /// Of free responses that are marked by likelihood: those of the seeds, from low to high.
+    scale: Vec<f64>,
     /// Questions with answers and marks.
     pool: Vec<Item>,
     /// What is fine-tuned on beside the seeds.
@@ -87,9 +98,10 @@ pub(super) async fn run(run: &mut Run<'_, '_>) -> Result<(), Error> {
         return Ok(());
     }
     let mut lance = Lance {
-        judge: settings.judge.unwrap_or_else(|| review::usual(bench.model)),
+        judge: review::judge(&bench),
+        cleaner: Cleaner::new(run.filter(), limits(&bench)),
         bench,
-        cleaner: Cleaner::new(run.filter(), CleanLimits::default()),
+        scale: Vec::new(),
         pool: Vec::new(),
         tuned: Vec::new(),
         preferences: Vec::new(),
@@ -157,6 +169,18 @@ pub(super) async fn run(run: &mut Run<'_, '_>) -> Result<(), Error> {
     Ok(())
 }
 
+/// What the cleaner asks of a response: the published lengths, or the seeds' where these are shorter.
+fn limits(bench: &Bench<'_>) -> CleanLimits {
+    let mut limits = CleanLimits::default();
+    if bench.task.kind == TaskKind::Instruct {
+        for seed in &bench.task.seeds {
+            let words = words(&bench.task.said(seed)).len();
+            limits.answer_words.0 = limits.answer_words.0.min(words.max(1));
+        }
+    }
+    limits
+}
+
 impl Lance<'_> {
     fn lacks(&self, ablation: Ablation) -> bool {
         self.bench.settings.lacks(ablation)
@@ -172,9 +196,16 @@ impl Lance<'_> {
         let seeds = &self.bench.task.seeds;
         let marks = match (self.lacks(Ablation::NoReview), self.judge) {
             (true, _) => vec![0.0; seeds.len()],
-            (false, Judge::Rubric) => self.reviewed(monitor, model, seeds, 0).await?,
+            (false, Judge::Rubric) => {
+                review::reviewed(&self.bench, monitor, Some(model), seeds, 0).await?
+            }
             (false, Judge::Likelihood) => {
-                review::crossed(&self.bench, monitor, warm_steps.div_ceil(3)).await?
+                let found = review::crossed(&self.bench, monitor, warm_steps.div_ceil(3)).await?;
+                if self.bench.task.kind == TaskKind::Instruct {
+                    self.scale.clone_from(&found);
+                    self.scale.sort_by(f64::total_cmp);
+                }
+                found.into_iter().map(|mark| self.placed(mark)).collect()
             }
         };
         for (seed, mark) in seeds.iter().zip(marks) {
@@ -259,6 +290,7 @@ impl Lance<'_> {
                     row: ROW,
                     round,
                     text: item.example.text.clone(),
+                    context: item.example.context.clone(),
                     chosen: name(better),
                     rejected: name(worse),
                     scores: [scores[better], scores[worse]],
@@ -339,7 +371,9 @@ impl Lance<'_> {
             let reading = self.bench.read(monitor, place, Some(model), dev).await?;
             let scored = self.bench.scored(dev, &reading);
             score = (scored.metrics.accuracy, reading.log_likelihood);
-            if let Some(f1) = scored.metrics.f1.filter(|_| self.bench.task.is_open()) {
+            if scored.metrics.loss.is_some() {
+                score = (reading.log_likelihood, 0.0);
+            } else if let Some(f1) = scored.metrics.f1.filter(|_| self.bench.task.is_open()) {
                 let rows: Vec<&Example> = dev.iter().collect();
                 let marks = review::written_marks(&self.bench, monitor, model, &rows).await?;
                 score = (f1, marks.iter().sum());

@@ -7,10 +7,10 @@ use crate::Error;
 use crate::curate::review::{MOST, likelihood};
 use crate::curate::{ParseProblem, Refusal};
 use crate::evolve::run::Run;
-use crate::evolve::writing::exhausted;
+use crate::evolve::writing::{NO_ANSWER, exhausted};
 use crate::evolve::{Ablation, Event, Instance, Monitor, Origin, Stage};
 use crate::model::Adapter;
-use crate::task::Example;
+use crate::task::{Example, TaskKind};
 
 /// A question, an answer and its mark from 0 to 10.
 #[derive(Debug, Clone)]
@@ -116,7 +116,7 @@ impl Lance<'_> {
                 &requests,
                 limit,
                 settings.sampling,
-                true,
+                bench.one_line(),
                 seed,
             )
             .await?;
@@ -199,7 +199,7 @@ impl Lance<'_> {
             .collect();
         let seed = self.rng.u64(..) >> 12;
         let sampling = settings.review_sampling;
-        let said = bench.answers_to(monitor, Some(model), &asked, sampling, seed);
+        let said = bench.answers_to(monitor, Some(model), &asked, (sampling, false), seed);
         let mut said = said.await?.into_iter();
         for (question, wanted) in questions {
             let begin = answers.len();
@@ -213,6 +213,9 @@ impl Lance<'_> {
                     ..(*question).clone()
                 };
                 if same || again || !bench.is_answer(&answered) {
+                    continue;
+                }
+                if !self.is_clean(question, &answered, &answers[begin..], worse) {
                     continue;
                 }
                 answered.label = match bench.task.stands_for(&answered, question.label) {
@@ -230,9 +233,38 @@ impl Lance<'_> {
         let rows: Vec<&Example> = answers.iter().map(|(answer, _)| answer).collect();
         let marks = review::written_marks(bench, monitor, model, &rows).await?;
         for ((_, most), mark) in answers.iter_mut().zip(marks) {
-            *most = mark.min(*most);
+            *most = self.placed(mark).min(*most);
         }
         Ok((answers, ends))
+    }
+
+    /// Whether a free response has a usual length and is unlike the others to the same question. Other answers are short, and
+    /// there are few of them.
+    fn is_clean(
+        &self,
+        question: &Example,
+        answered: &Example,
+        others: &[(Example, f64)],
+        worse: bool,
+    ) -> bool {
+        if self.bench.task.kind != TaskKind::Instruct || self.lacks(Ablation::NoCleaning) {
+            return true;
+        }
+        let task = self.bench.task;
+        let said = task.said(answered);
+        let own = worse.then(|| task.said(question));
+        let others = others.iter().map(|(other, _)| task.said(other));
+        let others: Vec<String> = own.into_iter().chain(others).collect();
+        let others: Vec<&str> = others.iter().map(String::as_str).collect();
+        self.cleaner.check_answer(&said, &others).is_ok()
+    }
+
+    /// A likelihood as a mark; that of a free response is its place among those of the seeds' own.
+    pub(super) fn placed(&self, mark: f64) -> f64 {
+        match self.scale.is_empty() {
+            true => mark,
+            false => review::place(&self.scale, mark),
+        }
     }
 
     fn keep(&mut self, answer: &Example, asked: usize, mark: f64) {
@@ -275,9 +307,7 @@ impl Lance<'_> {
             let mut best = (question.example.clone(), None);
             let mut fate = question.fate;
             if fate.is_ok() && own.is_empty() {
-                fate = Err(Refusal::Answer(
-                    "is empty, or does not stand in the passage",
-                ));
+                fate = Err(Refusal::Answer(NO_ANSWER));
             }
             if fate.is_ok() && !reviewed {
                 // Nobody says which answer is good: it is the first that was drawn.

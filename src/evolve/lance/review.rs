@@ -6,14 +6,75 @@ use crate::curate::review::{self, MOST, SMALLEST_REVIEWER, likelihood};
 use crate::evolve::stages::Bench;
 use crate::evolve::{Judge, Monitor, Stage, prompts, shapes};
 use crate::model::{Adapter, Model};
-use crate::task::Example;
+use crate::task::{Example, TaskKind};
 use crate::train::Row;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::{
+    evolve::{Ablation, Recipe},
+    generate::{Answers, Scorer},
+    task::Answer,
+};
 
 /// The judge for a model: small ones cannot hold the rubric.
 pub(super) fn usual(model: &Model) -> Judge {
     match model.decoder.config().parameters() < SMALLEST_REVIEWER {
         true => Judge::Likelihood,
         false => Judge::Rubric,
+    }
+}
+
+/// The judge of a run.
+pub(super) fn judge(bench: &Bench<'_>) -> Judge {
+    (bench.settings.judge).unwrap_or_else(|| usual(bench.model))
+}
+
+/// Ten times the share of some numbers, from low to high, that another is at least as large as.
+pub(super) fn place(scale: &[f64], number: f64) -> f64 {
+    let below = scale.partition_point(|other| *other <= number);
+    MOST * below as f64 / scale.len() as f64
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+impl Bench<'_> {
+    /// The marks of free responses by the judge that all rows have, the model as it came: its reviews in words, or how
+    /// probable it finds it that a response is good. None where the recipe has no reviewer.
+    pub(in crate::evolve) async fn judged(
+        &self,
+        monitor: &Monitor<'_>,
+        rows: &[Example],
+        answers: &[Answer],
+    ) -> Result<Vec<f64>, Error> {
+        let settings = self.settings;
+        let free = self.task.kind == TaskKind::Instruct;
+        if !free || settings.recipe != Recipe::Lance || settings.lacks(Ablation::NoReview) {
+            return Ok(Vec::new());
+        }
+        let answered = rows.iter().zip(answers).map(|(row, answer)| Example {
+            answer: answer.clone(),
+            ..row.clone()
+        });
+        let answered: Vec<Example> = answered.collect();
+        if judge(self) == Judge::Rubric {
+            return reviewed(self, monitor, None, &answered, 0).await;
+        }
+        let vocabulary = &self.model.vocabulary;
+        let words = ["good", "bad"].map(|word| vocabulary.answer(word));
+        let words = Answers::new(words.into_iter().collect::<Result<_, _>>()?);
+        let mut scorer = Scorer::new(self.model, None);
+        let mut marks = Vec::with_capacity(rows.len());
+        for batch in answered.chunks(settings.readers) {
+            let prompts = batch.iter().map(|answered| {
+                let asked =
+                    prompts::question(self.task, &answered.text, answered.context.as_deref());
+                let request = review::verdict(&asked, &self.task.said(answered));
+                prompts::plain(vocabulary, request)
+            });
+            let prompts = prompts.collect::<Result<Vec<_>, _>>()?;
+            let scores = self.score(monitor, &mut scorer, &prompts, &words).await?;
+            marks.extend(scores.iter().map(|scores| likelihood(scores, 0)));
+            monitor.breathe().await?;
+        }
+        Ok(marks)
     }
 }
 
@@ -59,7 +120,8 @@ pub(super) async fn crossed(
     Ok(marks)
 }
 
-/// The marks of answers that are written: ten times the probability of a token, in the geometric mean over the answer's.
+/// The marks of answers that are written: ten times the probability of a token, in the geometric mean over the answer's. Of
+/// free responses it is by how much the instruction makes a token likelier, nats in the mean, which is no mark yet.
 pub(super) async fn written_marks(
     bench: &Bench<'_>,
     monitor: &Monitor<'_>,
@@ -67,9 +129,25 @@ pub(super) async fn written_marks(
     answers: &[&Example],
 ) -> Result<Vec<f64>, Error> {
     let rows = answers.iter().map(|answer| bench.labelling_row(answer));
-    let rows: Vec<Row> = rows.collect::<Result<_, _>>()?;
-    let logps = bench.token_logps(monitor, model, &rows).await?;
-    Ok(logps.into_iter().map(|logp| MOST * logp.exp()).collect())
+    let mut rows: Vec<Row> = rows.collect::<Result<_, _>>()?;
+    let free = bench.task.kind == TaskKind::Instruct;
+    if free {
+        let nothing = prompts::plain(&bench.model.vocabulary, String::new())?;
+        for place in 0..answers.len() {
+            let said = &rows[place].ids[rows[place].answer..];
+            rows.push(Row::new(nothing.clone(), said));
+        }
+    }
+    let logps = bench.token_logps(monitor, Some(model), &rows).await?;
+    let (logps, alone) = logps.split_at(answers.len());
+    Ok(match free {
+        true => logps
+            .iter()
+            .zip(alone)
+            .map(|(logp, alone)| logp - alone)
+            .collect(),
+        false => logps.iter().map(|logp| MOST * logp.exp()).collect(),
+    })
 }
 
 /// Deals each label's seeds out to two halves in turn.
@@ -97,57 +175,64 @@ impl Lance<'_> {
             Judge::Rubric => {
                 let answers: Vec<Example> =
                     answers.iter().map(|(answer, _)| answer.clone()).collect();
-                self.reviewed(monitor, model, &answers, round).await
+                reviewed(&self.bench, monitor, Some(model), &answers, round).await
             }
             Judge::Likelihood => Ok(answers.iter().map(|(_, mark)| *mark).collect()),
         }
     }
+}
 
-    /// Reviews in words: several draws for each answer, and the mean of their marks.
-    pub(super) async fn reviewed(
-        &self,
-        monitor: &Monitor<'_>,
-        model: &Adapter,
-        answers: &[Example],
-        round: usize,
-    ) -> Result<Vec<f64>, Error> {
-        let (bench, settings) = (&self.bench, self.bench.settings);
-        let mut requests = Vec::new();
-        for answer in answers {
-            let said = bench.task.said(answer);
-            let request = match &answer.context {
-                None => review::request(&bench.task.instruction, &answer.text, &said),
-                Some(context) => {
-                    let question = [context, "\n", &answer.text].concat();
-                    review::request(&bench.task.instruction, &question, &said)
-                }
-            };
-            let prompt = prompts::plain(&bench.model.vocabulary, request)?;
-            requests.extend(std::iter::repeat_n(prompt, settings.reviews));
-        }
-        let (sampling, seed) = (
-            settings.review_sampling,
-            settings.seed ^ (round as u64) << 40,
-        );
-        let texts = bench
-            .shaped(
-                monitor,
-                Some(model),
-                &requests,
-                settings.review_tokens,
-                sampling,
-                &[shapes::review()],
-                seed,
-            )
-            .await?;
-        let marks: Vec<Option<f64>> = texts.iter().map(|text| review::mark(&text.text)).collect();
-        Ok(marks.chunks(settings.reviews).map(review::mean).collect())
+/// Reviews in words: several draws for each answer, and the mean of their marks.
+pub(super) async fn reviewed(
+    bench: &Bench<'_>,
+    monitor: &Monitor<'_>,
+    model: Option<&Adapter>,
+    answers: &[Example],
+    round: usize,
+) -> Result<Vec<f64>, Error> {
+    let settings = bench.settings;
+    let mut requests = Vec::new();
+    for answer in answers {
+        let said = bench.task.said(answer);
+        let request = match &answer.context {
+            None => review::request(&bench.task.instruction, &answer.text, &said),
+            Some(context) => {
+                let question = [context, "\n", &answer.text].concat();
+                review::request(&bench.task.instruction, &question, &said)
+            }
+        };
+        let prompt = prompts::plain(&bench.model.vocabulary, request)?;
+        requests.extend(std::iter::repeat_n(prompt, settings.reviews));
     }
+    let (sampling, seed) = (
+        settings.review_sampling,
+        settings.seed ^ (round as u64) << 40,
+    );
+    let texts = bench
+        .shaped(
+            monitor,
+            model,
+            &requests,
+            settings.review_tokens,
+            sampling,
+            &[shapes::review()],
+            seed,
+        )
+        .await?;
+    let marks: Vec<Option<f64>> = texts.iter().map(|text| review::mark(&text.text)).collect();
+    Ok(marks.chunks(settings.reviews).map(review::mean).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_is_the_share_of_the_scale_that_is_no_higher() {
+        let scale = [1.0, 2.0, 2.0, 4.0];
+        let places = [0.5, 1.0, 2.0, 3.9, 4.0, 9.0].map(|number| place(&scale, number));
+        assert_eq!(places, [0.0, 2.5, 7.5, 7.5, 10.0, 10.0]);
+    }
 
     #[test]
     fn both_halves_have_seeds_of_every_label_that_has_two() {

@@ -29,7 +29,8 @@ pub(super) async fn run(run: &mut Run<'_, '_>) -> Result<(), Error> {
     };
     run.outcome.principles = set.clone();
     let writes = run.settings().rows.iter().any(|row| row.writes());
-    let reads = writes && run.settings().voter == Voter::Student;
+    let votes = run.task().kind != TaskKind::Instruct;
+    let reads = writes && votes && run.settings().voter == Voter::Student;
     let student = run.seeds_only(reads).await?;
     if run.wants(RowName::Recorded) {
         recorded(run).await?;
@@ -139,6 +140,8 @@ async fn write_rounds(
             labelling: match settings.voter {
                 Voter::None => Labelling::Asked,
                 _ if unfiltered => Labelling::Asked,
+                // Two free responses need not agree for either to be good.
+                _ if task.kind == TaskKind::Instruct => Labelling::Asked,
                 _ => Labelling::Vote,
             },
             reader: match (settings.voter, student) {

@@ -17,7 +17,7 @@ const NAMED: usize = 4;
 
 pub(super) fn write(seeds: &Seeds<'_>) -> Vec<Ranked> {
     match seeds.task.kind {
-        TaskKind::Classification => Vec::new(),
+        TaskKind::Classification | TaskKind::Instruct => Vec::new(),
         TaskKind::Ner => entities(seeds),
         TaskKind::Qa => questions(seeds),
     }

@@ -36,6 +36,10 @@ fn answer(seeds: &Seeds<'_>) -> Rule {
         let text = format!("The right answer is most often {}.", task.labels[form]);
         return ("answer", text, counts[form]);
     }
+    if task.kind == TaskKind::Instruct {
+        let text = "The response does what the instruction asks, and no more.";
+        return ("answer", text.to_owned(), seeds.profiles.len());
+    }
     let labels = task.types();
     if task.kind == TaskKind::Ner {
         let head = "The right answer is each entity as it stands in the text, with its type: ";

@@ -118,7 +118,7 @@ fn other_kinds_are_named_with_those_there_are() {
         .to_string();
     assert_eq!(
         message,
-        "the task kind `poem` is not supported: bring a task of the type `classification`, `ner` or `qa`"
+        "the task kind `poem` is not supported: bring a task of the type `classification`, `ner`, `qa` or `instruct`"
     );
 }
 
@@ -224,6 +224,49 @@ fn questions_with_free_answers_are_grouped_by_the_form_of_these() {
     );
     let more = parse_rows(&task, "nobody\twho was it").unwrap();
     assert_eq!((more.len(), task.label_of(&more[0])), (1, "one word"));
+}
+
+#[test]
+fn instructions_have_one_group_and_responses_that_keep_their_lines() {
+    let json = r#"{"task":"t","type":"instruct","instruction":"i"}"#;
+    let rows = "{\"prompt\":\"Name two birds.\",\"completion\":\"a wren\\na tit\"}\n{\"prompt\":\"Why?\",\"completion\":\"So.\"}\n";
+    let test = "{\"messages\":[{\"role\":\"user\",\"content\":\"why?\"},{\"role\":\"assistant\",\"content\":\"No.\"}]}";
+    let task = parse(json, rows, Some(test)).unwrap();
+    assert!(task.is_open() && task.labels == [INSTRUCTION]);
+    assert_eq!(task.said(&task.seeds[0]), "a wren\na tit");
+    assert_eq!(task.seeds_per_label(), [2]);
+    assert!(task.test.is_empty());
+    assert!(task.warnings[0].starts_with("1 test row is also a seed"));
+    let labelled = r#"{"task":"t","type":"instruct","instruction":"i","labels":["a","b"]}"#;
+    assert_eq!(
+        parse(labelled, rows, None).unwrap_err().to_string(),
+        "task.json: the field `labels` is there, but instructions have no labels; leave it out"
+    );
+}
+
+#[test]
+fn questions_are_read_out_of_conversations_too() {
+    let json = r#"{"task":"t","type":"qa","instruction":"i"}"#;
+    let rows = [
+        r#"{"messages":[{"role":"user","content":"2 and 2?"},{"role":"assistant","content":"4"}]}"#,
+        r#"{"conversations":[{"from":"human","value":"3 and 3?"},{"from":"gpt","value":"6"}]}"#,
+        r#"{"instruction":"How many?","input":"Ann has 2 pens.","output":"2"}"#,
+        r#"{"prompt":"4 and 4?","completion":"8"}"#,
+        r#"{"prompt":"5 and 5?","chosen":"10","rejected":"11"}"#,
+        // As it was before: an input alone is the question.
+        r#"{"input":"6 and 6?","output":"12"}"#,
+    ];
+    let task = parse(json, &rows.join("\n"), None).unwrap();
+    let said: Vec<String> = task.seeds.iter().map(|seed| task.said(seed)).collect();
+    assert_eq!(said, ["4", "6", "2", "8", "10", "12"]);
+    assert_eq!(task.seeds[2].context.as_deref(), Some("Ann has 2 pens."));
+    assert_eq!(task.seeds[5].text, "6 and 6?");
+    let bad = format!("{}\n{{\"messages\":[]}}", rows[0]);
+    let message = parse(json, &bad, None).unwrap_err().to_string();
+    assert!(
+        message.starts_with("seeds.jsonl, line 2: the field `messages`"),
+        "{message}"
+    );
 }
 
 #[test]

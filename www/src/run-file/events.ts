@@ -11,7 +11,7 @@ const isMetrics = shape({
   low: isNumber,
   high: isNumber,
   n: isNumber,
-  ...Object.fromEntries(["f1", "f1_low", "f1_high", "precision", "recall"].map((name) => [name, maybe(isNumber)])),
+  ...Object.fromEntries(["f1", "f1_low", "f1_high", "precision", "recall", "loss", "loss_low", "loss_high", "perplexity", "score", "score_low", "score_high"].map((name) => [name, maybe(isNumber)])),
 });
 
 const isRound = shape({ row: isRow, round: isNumber, generated: isNumber, accepted: isNumber, dev: maybe(isMetrics), f1_by_label: maybe(listOf(isNumber)) });
@@ -48,7 +48,7 @@ const SHAPES: Record<RunEvent["type"], Is> = {
     device: isText,
     seed: isNumber,
     recipe: maybe(oneOf("psi", "lance", "evokd")),
-    kind: maybe(oneOf("classification", "ner", "qa")),
+    kind: maybe(oneOf("classification", "ner", "qa", "instruct")),
     labels: listOf(isText),
     seeds: isNumber,
     test: isNumber,

@@ -83,7 +83,7 @@ export async function checkRows(kind: TaskKind, seeds: readonly LabelledRow[], t
 
 function linesOf(kind: TaskKind, seeds: readonly LabelledRow[], test: readonly LabelledRow[], findings: readonly Set<Finding>[]): Check["lines"] {
   const having = (finding: Finding) => findings.filter((own) => own.has(finding)).length;
-  const lines = kind === "qa" ? [] : [balance(kind, seeds)];
+  const lines = kind === "qa" || kind === "instruct" ? [] : [balance(kind, seeds)];
   const contradictions = having("contradiction");
   const duplicates = having("duplicate");
   lines.push(

@@ -31,6 +31,12 @@ export const KINDS: Readonly<Record<TaskKind, { title: string; instruction: stri
     example: '{"question": "Add this song to Summer Hits. Which list?", "answer": "Summer Hits"}',
     help: "One per line: JSON with question and answer (and context, choices), CSV with that header, or answer, tab, question.",
   },
+  instruct: {
+    title: "A free response",
+    instruction: "Follow the instruction.",
+    example: '{"prompt": "How do I keep bread fresh?", "completion": "Keep it in a paper bag inside a tin."}',
+    help: "One per line: JSON with prompt and completion, instruction and output, messages, or conversations; or CSV with such a header.",
+  },
 };
 
 export function isKind(value: unknown): value is TaskKind {

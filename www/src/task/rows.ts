@@ -5,7 +5,7 @@ import { conllRows, entityRow, entityTypes, marked, unmarked } from "./entities"
 export interface LabelledRow {
   /** Of entities, the sentence with its marks; of questions, the question. */
   text: string;
-  /** Of entities, their types; of questions, the answer. */
+  /** Of entities, their types; of questions, the answer; of instructions, the response. */
   label: string;
   /** Other fields of a JSON line, which are the visitor's to keep. */
   rest?: Record<string, unknown>;
@@ -16,6 +16,11 @@ export type Read = { rows: LabelledRow[] } | { problem: string };
 /** What the engine takes for the question of a row, and for its answer. */
 const QUESTION = ["question", "text", "input"];
 const ANSWER = ["answer", "output", "target", "label"];
+const PROMPT = ["prompt", "instruction", "question", "text"];
+const RESPONSE = ["completion", "chosen", "output", "response", "answer"];
+
+/** The names of text and answer, where they have more than one. */
+const NAMES: Partial<Record<TaskKind, readonly (readonly string[])[]>> = { qa: [QUESTION, ANSWER], instruct: [PROMPT, RESPONSE] };
 
 /** The engine is the judge of what can be run; here a missing label or text is an empty cell, so that it can be filled in. */
 export function readRows(source: string, kind: TaskKind = "classification"): Read {
@@ -30,7 +35,7 @@ export function readRows(source: string, kind: TaskKind = "classification"): Rea
   if (kind === "ner") {
     return conllRows(text);
   }
-  const columns = columnsOf(first);
+  const columns = columnsOf(first, kind);
   if (columns !== null) {
     return csvRows(text, columns);
   }
@@ -42,7 +47,7 @@ export function writeRows(rows: readonly LabelledRow[], kind: TaskKind = "classi
 }
 
 function fieldsOf({ text, label }: LabelledRow, kind: TaskKind): object {
-  return kind === "ner" ? unmarked(text) : kind === "qa" ? { question: text, answer: label } : { text, label };
+  return kind === "ner" ? unmarked(text) : kind === "qa" ? { question: text, answer: label } : kind === "instruct" ? { prompt: text, completion: label } : { text, label };
 }
 
 function eachLine(text: string, read: (line: string) => LabelledRow | null): Read {
@@ -71,7 +76,11 @@ function jsonRow(line: string, kind: TaskKind): LabelledRow | null {
       const found = entityRow(fields);
       return found === null ? null : { text: marked(found), label: entityTypes(found) };
     }
-    const [question, answer] = kind === "qa" ? [QUESTION, ANSWER].map((names) => names.find((name) => name in fields)) : ["text", "label"];
+    const [question, answer] = NAMES[kind]?.map((names) => names.find((name) => name in fields)) ?? ["text", "label"];
+    // A conversation is no row of two cells; it is left as it is written.
+    if (kind === "instruct" && [question, answer].some((name) => name === undefined || typeof fields[name] !== "string")) {
+      return null;
+    }
     const rest = Object.fromEntries(Object.entries(fields).filter(([name]) => name !== question && name !== answer));
     const cell = (name: string | undefined) => (name === undefined ? "" : cellOf(fields[name]));
     return { text: cell(question), label: cell(answer), ...(Object.keys(rest).length === 0 ? {} : { rest }) };
@@ -96,9 +105,10 @@ interface Columns {
   label: number;
 }
 
-function columnsOf(header: string): Columns | null {
+function columnsOf(header: string, kind: TaskKind): Columns | null {
+  const [texts = QUESTION, labels = ANSWER] = NAMES[kind] ?? [];
   const fields = (csvRecords(header)?.[0] ?? []).map((field) => field.trim().toLowerCase());
-  const columns = { text: fields.findIndex((field) => QUESTION.includes(field)), label: fields.findIndex((field) => ANSWER.includes(field)) };
+  const columns = { text: fields.findIndex((field) => texts.includes(field)), label: fields.findIndex((field) => labels.includes(field)) };
   return columns.text < 0 || columns.label < 0 ? null : columns;
 }
 

@@ -217,6 +217,9 @@ function noteOf(kind: TaskKind | undefined, labels: readonly string[]): string {
   if (kind === "ner") {
     return "Entities are counted: what was missed stands under “no entity”, what was invented beside it. ";
   }
+  if (kind === "instruct") {
+    return "Free responses are all of one group, so there is nothing to mistake; each stands here with the one that was wanted. ";
+  }
   // Open questions have no labels, but forms that answers have.
   return kind === "qa" && labels.includes("a few words") ? "Answers are counted by their form: a wrong one of the right form stands on the diagonal too. " : "";
 }

@@ -80,7 +80,9 @@ export class MapPlace {
   }
 
   private async seeds(labels: readonly string[], kind: TaskKind): Promise<Place[]> {
-    const rows = (await this.events.seeds()).map(kind === "ner" ? ofEntities(labels) : ({ text, label }) => ({ text, label }));
+    // Instructions are one group, whatever the response.
+    const all = kind === "instruct" ? labels[0] : undefined;
+    const rows = (await this.events.seeds()).map(kind === "ner" ? ofEntities(labels) : ({ text, label }) => ({ text, label: all ?? label }));
     return rows
       .filter((row) => kind === "qa" || labels.includes(row.label))
       .slice(0, MOST.seeds)

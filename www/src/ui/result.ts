@@ -62,6 +62,10 @@ const COLUMNS: Readonly<Record<TaskKind, readonly [string, (metrics: Metrics) =>
     ["Recall", (metrics) => (metrics.recall === undefined ? "–" : percent(metrics.recall))],
   ],
   qa: [["F1 of words", (metrics) => (metrics.f1 === undefined ? "–" : percent(metrics.f1))]],
+  instruct: [
+    ["Loss", (metrics) => metrics.loss?.toFixed(3) ?? "–"],
+    ["Perplexity", (metrics) => metrics.perplexity?.toFixed(2) ?? "–"],
+  ],
 };
 
 function figures(kind: TaskKind, metrics: Metrics): string[] {

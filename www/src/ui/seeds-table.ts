@@ -15,6 +15,7 @@ const HEADS: Readonly<Record<TaskKind, readonly string[]>> = {
   classification: ["Text", "Label"],
   ner: ["Text, entities as [London](city)"],
   qa: ["Question", "Answer"],
+  instruct: ["Instruction", "Response"],
 };
 
 export class SeedsTable {

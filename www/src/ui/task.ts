@@ -167,7 +167,7 @@ function summaryOf(summary: TaskSummary, own: boolean): HTMLElement[] {
   const heldOut = own && summary.test === 0;
   const parts = [
     plural(summary.seeds, "seed"),
-    summary.kind === "ner" ? plural(Math.max(0, summary.labels.length - 1), "type") : summary.kind === "qa" ? "by the form of the answer" : plural(summary.labels.length, "label"),
+    summary.kind === "ner" ? plural(Math.max(0, summary.labels.length - 1), "type") : summary.kind === "instruct" ? "free responses" : summary.kind === "qa" ? "by the form of the answer" : plural(summary.labels.length, "label"),
     heldOut ? "a quarter of the seeds held out as test" : plural(summary.test, "test row"),
   ];
   const heading = make("p", { class: "summary-head" }, make("b", {}, summary.instruction), make("span", {}, parts.join(" · ")));

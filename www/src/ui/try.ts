@@ -28,7 +28,7 @@ export class TryPlace {
     const able = canAnswer(state);
     this.text.disabled = !able;
     this.context.disabled = !able;
-    this.contextLine.hidden = kindOf(state) !== "qa";
+    this.contextLine.hidden = !["qa", "instruct"].includes(kindOf(state));
     this.go.disabled = !able || this.asking;
     // An answer stays until there is another run to ask, or none.
     const hint = hintFor(state, able);
