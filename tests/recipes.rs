@@ -334,3 +334,72 @@ fn what_each_row_makes_of_every_test_row_is_told() {
         );
     }
 }
+
+#[test]
+fn what_is_longer_than_the_model_reads_loses_its_end_and_the_run_goes_on() {
+    let root = tempfile::tempdir().expect("folder");
+    // The tiny model with a context that the words around a text nearly fill.
+    let model = root.path().join("short");
+    fs::create_dir(&model).expect("folder");
+    for name in ["config.json", "tokenizer.json", "model.safetensors"] {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tiny-llama-1m");
+        fs::copy(from.join(name), model.join(name)).expect("copy");
+    }
+    let config = fs::read_to_string(model.join("config.json")).expect("config");
+    let short = config.replace(
+        "\"max_position_embeddings\": 2048",
+        "\"max_position_embeddings\": 384",
+    );
+    assert_ne!(config, short);
+    fs::write(model.join("config.json"), short).expect("config");
+
+    let task = root.path().join("task");
+    fs::create_dir(&task).expect("folder");
+    fs::write(
+        task.join("task.json"),
+        r#"{"task": "long", "type": "classification", "instruction": "Say what it is about.", "labels": ["rain", "music"]}"#,
+    )
+    .expect("task");
+    let line = |label: &str, index: usize| {
+        let words = match label {
+            "rain" => ["clouds", "wet", "umbrella", "storm"],
+            _ => ["song", "band", "loud", "piano"],
+        };
+        let text: Vec<&str> = (0..400 + index)
+            .map(|i| words[(i * i + index) % 4])
+            .collect();
+        format!(
+            "{{\"text\": \"{} {index}\", \"label\": \"{label}\"}}\n",
+            text.join(" ")
+        )
+    };
+    let lines = |range: std::ops::Range<usize>| -> String {
+        range
+            .flat_map(|index| ["rain", "music"].map(|label| line(label, index)))
+            .collect()
+    };
+    fs::write(task.join("seeds.jsonl"), lines(0..4)).expect("seeds");
+    fs::write(task.join("test.jsonl"), lines(10..13)).expect("test");
+
+    for (recipe, more) in [
+        ("psi", &["--rows", "psi,own_principles"][..]),
+        ("lance", &["--rounds", "1", "--judge", "rubric"]),
+        ("evokd", &["--rounds", "1"]),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_seedbed"))
+            .arg("run")
+            .arg(&task)
+            .arg("--model")
+            .arg(&model)
+            .args(["--device", "cpu", "--epochs", "1", "--instances", "2"])
+            .args(["--json", "--recipe", recipe])
+            .args(more)
+            .output()
+            .expect("the command starts");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{recipe}: {said}");
+        let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(report["rows"]["seeds_only"]["n"].as_u64().unwrap_or(6), 6);
+        assert_eq!(report["recipe"], recipe);
+    }
+}

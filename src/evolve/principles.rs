@@ -62,7 +62,11 @@ pub(super) async fn own(run: &mut Run<'_, '_>) -> Result<Option<PrincipleSet>, E
     let vocabulary = &bench.model.vocabulary;
     let prompts = questions
         .iter()
-        .map(|question| prompts::plain(vocabulary, question.text.clone()))
+        .map(|question| {
+            let (seeds, order) = question.text.split_at(question.seeds);
+            let make = |seeds: &str| prompts::plain(vocabulary, [seeds, order].concat());
+            prompts::cut(make(seeds)?, bench.most(RULES_TOKENS), seeds, &make)
+        })
         .collect::<Result<Vec<_>, _>>()?;
     let sampling = Sampling {
         temperature: 0.2,

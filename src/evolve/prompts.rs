@@ -15,6 +15,32 @@ pub fn plain(vocabulary: &Vocabulary, content: String) -> Result<Vec<u32>, Model
     }])
 }
 
+/// What is made of a part of a text.
+type Make<'m> = dyn Fn(&str) -> Result<Vec<u32>, ModelError> + 'm;
+
+/// A prompt of at most `most` tokens, if it can be had: while `ids` is longer, what `make` makes of a shorter beginning of `long`.
+///
+/// # Errors
+///
+/// Those of `make`.
+pub fn cut(
+    mut ids: Vec<u32>,
+    most: usize,
+    mut long: &str,
+    make: &Make<'_>,
+) -> Result<Vec<u32>, ModelError> {
+    while ids.len() > most && !long.is_empty() {
+        // A token is two bytes at least, nearly always, so this seldom cuts too much.
+        let mut end = long.len().saturating_sub(2 * (ids.len() - most));
+        while !long.is_char_boundary(end) {
+            end -= 1;
+        }
+        long = &long[..end];
+        ids = make(long)?;
+    }
+    Ok(ids)
+}
+
 /// "What is the answer to this?": which label, which entities, or the answer to a question about `context`.
 ///
 /// # Errors

@@ -24,9 +24,6 @@ pub(super) struct Bench<'a> {
     tokens: Rc<Cell<Tokens>>,
 }
 
-/// Makes a prompt about a passage, or a part of it.
-type Make<'m> = dyn Fn(Option<&str>) -> Result<Vec<u32>, ModelError> + 'm;
-
 impl<'a> Bench<'a> {
     pub fn new(model: &'a Model, task: &'a Task, settings: &'a Settings) -> Result<Self, Error> {
         Ok(Self {
@@ -79,15 +76,27 @@ impl<'a> Bench<'a> {
         });
     }
 
-    /// The prompt that asks for an example's answer.
+    /// The prompt that asks for an example's answer, with room for that. Of one that is too long for the model the passage loses its
+    /// end, then the text.
     pub fn asked(&self, example: &Example) -> Result<Vec<u32>, ModelError> {
         let (vocabulary, task) = (&self.model.vocabulary, self.task);
-        self.fitted(example, self.answer_tokens(), &|context| {
-            prompts::ask(vocabulary, task, &example.text, context)
+        let room = match task.is_open() {
+            true => self.answering.limit,
+            false => self.labels.longest(),
+        };
+        let most = self.most(room);
+        let (text, context) = (example.text.as_str(), example.context.as_deref());
+        let ids = prompts::ask(vocabulary, task, text, context)?;
+        let ids = prompts::cut(ids, most, context.unwrap_or_default(), &|context| {
+            prompts::ask(vocabulary, task, text, Some(context))
+        })?;
+        prompts::cut(ids, most, text, &|text| {
+            prompts::ask(vocabulary, task, text, context.map(|_| ""))
         })
     }
 
-    /// The prompt that asks for a text of an example's group, about the example's passage.
+    /// The prompt that asks for a text of an example's group, about the example's passage, with room for that text. Of one that is too
+    /// long for the model the passage loses its end, then the examples go, then the rules, the last first.
     pub fn ordered(
         &self,
         example: &Example,
@@ -95,37 +104,35 @@ impl<'a> Bench<'a> {
         shots: &[&str],
     ) -> Result<Vec<u32>, ModelError> {
         let (vocabulary, task) = (&self.model.vocabulary, self.task);
-        self.fitted(example, self.settings.max_new, &|context| {
+        let most = self.most(self.settings.max_new);
+        let context = example.context.as_deref();
+        let write = |context: Option<&str>, rules: &[String], shots: &[&str]| {
             prompts::write(vocabulary, task, example.label, context, rules, shots)
-        })
-    }
-
-    /// A prompt that leaves room for so many tokens: a passage that is too long for the model loses its end.
-    fn fitted(
-        &self,
-        example: &Example,
-        room: usize,
-        make: &Make<'_>,
-    ) -> Result<Vec<u32>, ModelError> {
-        let most = self.model.decoder.context().saturating_sub(room);
-        let mut context = example.context.as_deref();
-        let mut ids = make(context)?;
-        while let Some(long) = context.filter(|long| ids.len() > most && !long.is_empty()) {
-            // A token is two bytes at least, nearly always, so this seldom cuts too much.
-            let mut end = long.len().saturating_sub(2 * (ids.len() - most));
-            while !long.is_char_boundary(end) {
-                end -= 1;
+        };
+        let ids = write(context, rules, shots)?;
+        let mut ids = prompts::cut(ids, most, context.unwrap_or_default(), &|context| {
+            write(Some(context), rules, shots)
+        })?;
+        let (mut rules, mut shots) = (rules, shots);
+        while ids.len() > most && !(rules.is_empty() && shots.is_empty()) {
+            match shots {
+                [kept @ .., _] => shots = kept,
+                [] => rules = &rules[..rules.len() - 1],
             }
-            context = Some(&long[..end]);
-            ids = make(context)?;
+            ids = write(context.map(|_| ""), rules, shots)?;
         }
         Ok(ids)
+    }
+
+    /// The most tokens of a prompt that leaves room for so many.
+    pub(super) fn most(&self, room: usize) -> usize {
+        self.model.decoder.context().saturating_sub(room)
     }
 
     /// A training row "text → answer".
     pub fn labelling_row(&self, example: &Example) -> Result<Row, Error> {
         let answer = self.model.vocabulary.answer(&self.task.said(example))?;
-        Ok(Row::new(self.asked(example)?, &answer))
+        Ok(self.row(self.asked(example)?, &answer))
     }
 
     /// A training row "label, rules, examples → text".
@@ -136,7 +143,13 @@ impl<'a> Bench<'a> {
         shots: &[&str],
     ) -> Result<Row, Error> {
         let text = self.model.vocabulary.answer(&example.text)?;
-        Ok(Row::new(self.ordered(example, rules, shots)?, &text))
+        Ok(self.row(self.ordered(example, rules, shots)?, &text))
+    }
+
+    /// A training row; an answer that is too long for the model loses its end.
+    fn row(&self, prompt: Vec<u32>, answer: &[u32]) -> Row {
+        let room = self.most(prompt.len());
+        Row::new(prompt, &answer[..answer.len().min(room)])
     }
 
     /// A few seeds of a label to go by, drawn by chance; `except` is left out.

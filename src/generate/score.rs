@@ -21,6 +21,11 @@ impl Answers {
         self.ids.len()
     }
 
+    /// Tokens of the longest answer.
+    pub fn longest(&self) -> usize {
+        self.ids.iter().map(Vec::len).max().unwrap_or(0)
+    }
+
     /// Tokens of all answers.
     pub fn total(&self) -> usize {
         self.ids.iter().map(Vec::len).sum()

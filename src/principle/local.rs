@@ -26,6 +26,8 @@ pub struct Question {
     pub label: usize,
     /// The text to put before the student; its answer goes on from the last line.
     pub text: String,
+    /// Where its seeds end, in bytes of the text: what a model that reads no more may do without.
+    pub seeds: usize,
 }
 
 /// The questions about a task: for each label its seeds, a few at a time.
@@ -43,11 +45,12 @@ pub fn prompts(task: &Task) -> Vec<Question> {
             for seed in batch {
                 text.push_str(&format!("- {seed}\n"));
             }
+            let seeds = text.len();
             text.push_str(&format!(
                 "Write {RULES} short rules for such texts: what they are about and how they are written. \
                  No names, no quotes, one rule a line.\nRules:\n-"
             ));
-            questions.push(Question { label, text });
+            questions.push(Question { label, text, seeds });
         }
     }
     questions

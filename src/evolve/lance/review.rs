@@ -66,8 +66,9 @@ impl Bench<'_> {
             let prompts = batch.iter().map(|answered| {
                 let asked =
                     prompts::question(self.task, &answered.text, answered.context.as_deref());
-                let request = review::verdict(&asked, &self.task.said(answered));
-                prompts::plain(vocabulary, request)
+                let said = self.task.said(answered);
+                let make = |asked: &str| prompts::plain(vocabulary, review::verdict(asked, &said));
+                prompts::cut(make(&asked)?, self.most(words.longest()), &asked, &make)
             });
             let prompts = prompts.collect::<Result<Vec<_>, _>>()?;
             let scores = self.score(monitor, &mut scorer, &prompts, &words).await?;
@@ -194,14 +195,16 @@ pub(super) async fn reviewed(
     let mut requests = Vec::new();
     for answer in answers {
         let said = bench.task.said(answer);
-        let request = match &answer.context {
-            None => review::request(&bench.task.instruction, &answer.text, &said),
-            Some(context) => {
-                let question = [context, "\n", &answer.text].concat();
-                review::request(&bench.task.instruction, &question, &said)
-            }
+        let question = match &answer.context {
+            None => answer.text.clone(),
+            Some(context) => [context, "\n", &answer.text].concat(),
         };
-        let prompt = prompts::plain(&bench.model.vocabulary, request)?;
+        let make = |question: &str| {
+            let request = review::request(&bench.task.instruction, question, &said);
+            prompts::plain(&bench.model.vocabulary, request)
+        };
+        let most = bench.most(settings.review_tokens);
+        let prompt = prompts::cut(make(&question)?, most, &question, &make)?;
         requests.extend(std::iter::repeat_n(prompt, settings.reviews));
     }
     let (sampling, seed) = (
