@@ -167,9 +167,9 @@ fn runs_whose_answers_are_written_survive_it_too() {
     survives("tests/fixtures/tasks/tips", "lance", 2, 5);
 }
 
-/// `cargo test --release --test resume -- --ignored`: a quarter of an hour.
+/// `cargo test --release --test resume -- --ignored`: a minute on two idle cores.
 #[test]
-#[ignore = "fifty kills take a quarter of an hour"]
+#[ignore = "fifty kills take a minute or more"]
 fn fifty_kills_change_nothing() {
     for (seed, recipe) in ["psi", "lance", "evokd", "psi", "lance"]
         .into_iter()

@@ -89,7 +89,7 @@ test("questions of one's own are a table of questions and answers, whatever thei
   expect(studio.errors).toEqual([]);
 });
 
-test("instructions run to the end: measured by a token's probability, with a card that says what they are; EvoKD says what can be done", async ({ page }) => {
+test("instructions run to the end, measured by a token's probability; EvoKD says what can be done instead", async ({ page }) => {
   const studio = await Studio.open(page, "device=cpu&task=own&rows=untouched,seeds_only,psi&instances=2&epochs=2&ablate=no_filter");
   await page.getByRole("radio", { name: "A free response", exact: true }).check();
   const things = ["bread", "milk", "pans", "boots", "rugs", "knives", "herbs", "lamps"];
