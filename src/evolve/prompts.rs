@@ -59,8 +59,8 @@ pub fn ask(
 pub fn question(task: &Task, text: &str, context: Option<&str>) -> String {
     if task.kind == TaskKind::Instruct {
         return match context {
-            Some(context) => [context, "\n\n", text].concat(),
-            None => text.to_owned(),
+            Some(context) if !context.is_empty() => [context, "\n\n", text].concat(),
+            _ => text.to_owned(),
         };
     }
     let mut content = task.instruction.clone();
