@@ -18,7 +18,7 @@ export interface LoadProgress {
 export interface LoadOptions {
   /** `auto`, the default: WebGPU where a graphics card answers, else the CPU. */
   device?: DeviceChoice;
-  /** What the model's matrices are kept in; `f32` unless told. Fewer bits take less memory. */
+  /** What the model's matrices are kept in; `f32` unless told. Fewer bits take less memory; `stored` keeps a GGUF file's own. */
   dtype?: Dtype;
   onProgress?: (progress: LoadProgress) => void;
   /** Gives the loading up. */
