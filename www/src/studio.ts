@@ -162,10 +162,11 @@ export class Studio {
     }
     const files = await this.client.call("stored", { run: id });
     const events = wholeLog(files.events);
+    const saved = events === "" ? null : await savedRunOf({ ...files, events });
     this.store.update((now) => {
       // A run that ended before it kept anything begins anew.
       const next = now.run.run + 1;
-      now.run = events === "" ? emptyRun(next) : viewOf(savedRunOf({ ...files, events }), next, id);
+      now.run = saved === null ? emptyRun(next) : viewOf(saved, next, id);
       now.run.source = "engine";
       now.run.id = id;
       now.run.phase = "loading";
