@@ -89,6 +89,10 @@ OTHER = ("{%- set ns = namespace(n=0) -%}{%- macro say(m, x='y') -%}{{ m.content
 write("chat", "chatml.json", json.dumps(dict(bos_token="<|endoftext|>", eos_token=dict(content="<|im_end|>"), chat_template=CHAT_ML)))
 write("chat", "other.json", json.dumps(dict(bos_token=None, eos_token="<|im_end|>", chat_template=OTHER)))
 write("chat", "named.json", json.dumps(dict(chat_template=[dict(name="tool_use", template="{% broken"), dict(name="default", template=OTHER[:200] + "{% endfor %}")])))
+# Operators, filters and methods that can make much of little.
+MUCH = ("{% set n = namespace(x='ab', l=[1, 'a']) %}{% for i in range(9) %}{% set n.x = n.x ~ n.x + 'c' * 3 %}{% set n.l = [n.l, n.l] + n.l * 2 %}{% endfor %}"
+        "{{ n.x.replace('a', n.x) | length }}{{ n.l | string | upper | length }}{{ n.l | tojson(indent=2) | length }}{{ 'x'.join(n.x.split('b')) | reverse | last }}{{ n.l | join(n.x) | length }}")
+write("chat", "much.json", json.dumps(dict(eos_token="<|im_end|>", chat_template=MUCH)))
 
 # Configurations.
 SHAPE = dict(vocab_size=64, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1, max_position_embeddings=64, rms_norm_eps=1e-5, eos_token_id=[1, 2])

@@ -40,6 +40,7 @@ pub const READERS: [Reader; 8] = [
         name: "chat",
         read: chat,
         factor: 64,
+        // Templates are run in threads of their own; `tests/template.rs` counts what those take.
         beside: 16 * MB,
     },
     Reader {

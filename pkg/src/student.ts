@@ -18,12 +18,12 @@ export interface LoadProgress {
 export interface LoadOptions {
   /** `auto`, the default: WebGPU where a graphics card answers, else the CPU. */
   device?: DeviceChoice;
-  /**
+/**
    * Threads on the CPU, at most. There are several only on a page that is isolated from other origins (`crossOriginIsolated`); unless
    * told, as many as are worth it. What is computed does not depend on them.
    */
   threads?: number;
-  /** What the model's matrices are kept in; `f32` unless told. Fewer bits take less memory. */
+  /** What the model's matrices are kept in; `f32` unless told. Fewer bits take less memory; `stored` keeps a GGUF file's own. */
   dtype?: Dtype;
   onProgress?: (progress: LoadProgress) => void;
   /** Gives the loading up. */

@@ -75,10 +75,13 @@ pub(super) fn launch(
     if groups.0 == 0 || groups.1 == 0 || groups.2 == 0 {
         return;
     }
-    // WebGPU's defaults, which every device grants. No shape of a model comes near: see `indices`, and products have tiles of
-    // 32 × 16 values at least.
-    debug_assert!(groups.0.max(groups.1).max(groups.2) <= 65_535 && threads.0 * threads.1 <= 256);
-    debug_assert!(tensors.len() < 8, "with the numbers at most eight buffers");
+    // WebGPU's defaults, which every device grants. What is past them is a mistake of the caller's: `indices` goes on in y, and
+    // products have tiles of 32 × 16 values at least, so that no matrix of a model comes near.
+    assert!(
+        groups.0.max(groups.1).max(groups.2) <= 65_535 && threads.0 * threads.1 <= 256,
+        "a kernel of {groups:?} workgroups is more than WebGPU starts"
+    );
+    assert!(tensors.len() < 8, "with the numbers at most eight buffers");
     let kernel = SourceKernel::new(kernel, CubeDim::new_2d(threads.0, threads.1));
     let mut arguments = KernelArguments::new();
     for tensor in tensors {

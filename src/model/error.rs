@@ -43,6 +43,19 @@ pub enum ModelError {
     /// A chat template that cannot be read, or refuses the conversation.
     #[error("chat template: {0}")]
     Template(String),
+    /// A chat template that does not come to an end, or makes too much text on its way there.
+    #[cfg(feature = "template")]
+    #[error(
+        "the chat template that begins `{begins}` takes more than {steps} steps or {megabytes} MB, far beyond what any conversation needs; take the model from whoever made it, or put its template as `chat_template.jinja` beside its files"
+    )]
+    TemplateTakesTooMuch {
+        /// Its first letters.
+        begins: String,
+        /// Steps that it may take.
+        steps: u64,
+        /// Text and lists that it may make in them.
+        megabytes: u64,
+    },
     /// A part of `tokenizer.json` of a type that is not read.
     #[error(
         "tokenizer.json: the {part} `{found}` is not known; known are {known}, so take a model that has one of them"

@@ -1,7 +1,9 @@
 //! A model out of its files: the hub's layout, or a GGUF file, which holds all of it.
 
 use super::file::whole;
-use super::{Config, Gguf, Index, Model, ModelError, ModelFile, Placement, Vocabulary, Weights};
+use super::{
+    Config, Format, Gguf, Index, Model, ModelError, ModelFile, Placement, Vocabulary, Weights,
+};
 
 const INDEX: &str = "model.safetensors.index.json";
 
@@ -20,6 +22,23 @@ impl Config {
         match find(files, "generation_config.json") {
             Some(file) => config.with_generation(&whole(file)?),
             None => Ok(config),
+        }
+    }
+}
+
+impl Format {
+    /// Bits that a number takes in memory, in the mean of all, where the blocks of a GGUF file are kept as they are
+    /// ([`Format::Stored`]); nothing for other files.
+    ///
+    /// # Errors
+    ///
+    /// As [`Model::read`].
+    pub fn stored_bits(files: &[&dyn ModelFile]) -> Result<Option<u64>, ModelError> {
+        match gguf(files)? {
+            Some(file) => Ok(Some(
+                Gguf::parse_head(&Gguf::head(file)?, file)?.stored_bits(),
+            )),
+            None => Ok(None),
         }
     }
 }

@@ -104,7 +104,8 @@ struct Described {
     hidden: usize,
     vocabulary: usize,
     context: usize,
-    memory: [Needed; DTYPES.len()],
+    /// Of each format that the files can be kept in.
+    memory: Vec<Needed>,
 }
 
 /// Bytes of memory with matrices of one format.
@@ -160,8 +161,13 @@ impl Engine {
     pub fn describe_model(&self, files: Array) -> Result<JsValue, JsValue> {
         let files = JsFile::all(&files)?;
         let config = Config::read(&views(&files)).map_err(refused)?;
-        let memory = DTYPES.map(|(dtype, _, bits)| {
-            let context = CONTEXT.min(config.max_position_embeddings);
+        let context = CONTEXT.min(config.max_position_embeddings);
+        let stored = Format::stored_bits(&views(&files)).map_err(refused)?;
+        let formats = DTYPES.map(|(dtype, _, bits)| (dtype, bits));
+        let formats = formats
+            .into_iter()
+            .chain(stored.map(|bits| ("stored", bits)));
+        let memory = formats.map(|(dtype, bits)| {
             let needed = Memory::estimate(&config, bits, context);
             Needed {
                 dtype,
@@ -169,6 +175,7 @@ impl Engine {
                 tune: needed.tune as f64,
             }
         });
+        let memory = memory.collect();
         plain(&Described {
             family: config.family.names().1,
             parameters: config.parameters(),

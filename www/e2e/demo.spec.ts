@@ -70,12 +70,6 @@ test("the demo runs to the end on WebGPU, and every request stays on the page's 
   expect(requests.some((address) => address.endsWith("/model.safetensors"))).toBe(true);
   expect(foreign(requests, baseURL ?? "")).toEqual([]);
   expect(studio.errors).toEqual([]);
-
-  const picture = process.env["SCREENSHOT"];
-  if (picture !== undefined) {
-    await page.evaluate(() => scrollTo(0, 0));
-    await page.screenshot({ path: picture, fullPage: true, animations: "disabled" });
-  }
 });
 
 test("the demo runs to the end on the CPU", async ({ page, context, baseURL }) => {

@@ -1,4 +1,7 @@
-/** The page never stands still for long while its worker works. */
+/** The page never stands still for long: not while its worker works, and not over a run as large as one may become. */
+import { writeFile } from "node:fs/promises";
+import type { Browser, Page } from "@playwright/test";
+import { largeRun } from "./large-run";
 import { expect, Studio, test } from "./studio";
 
 /** What a person does not notice. */
@@ -31,16 +34,124 @@ function tasks(trace: Buffer): { ms: number; what: string }[] {
   });
 }
 
+/** The tasks while something is done. */
+async function tasksOf(browser: Browser, page: Page, act: () => Promise<unknown>): Promise<{ ms: number; what: string }[]> {
+  await browser.startTracing(page, { categories: ["toplevel", "devtools.timeline"] });
+  await act();
+  return tasks(await browser.stopTracing());
+}
+
 test("no task of the page takes more than 50 ms of the processor while a run fills it", async ({ page, launched }) => {
   const studio = await Studio.open(page, "device=cpu&instances=60&test=70&epochs=2&seeds=4");
-  await launched.startTracing(page, { categories: ["toplevel", "devtools.timeline"] });
-  await studio.play.click();
-  // By a function inside the page: an expectation asks from outside, again and again, and its asking would be measured too.
-  await page.waitForFunction(() => document.documentElement.dataset["phase"] === "finished", undefined, { timeout: 9 * 60_000 });
-  const found = tasks(await launched.stopTracing());
+  const found = await tasksOf(launched, page, async () => {
+    await studio.play.click();
+    // By a function inside the page: an expectation asks from outside, again and again, and its asking would be measured too.
+    await page.waitForFunction(() => document.documentElement.dataset["phase"] === "finished", undefined, { timeout: 9 * 60_000 });
+  });
   // Without tasks that were seen, or their times, the next line would prove nothing.
   expect(found.filter(({ ms }) => ms > 0).length).toBeGreaterThan(100);
   expect(found.filter(({ ms }) => ms > MOST_MS)).toEqual([]);
   await studio.expectPhase("finished");
+  expect(studio.errors).toEqual([]);
+});
+
+/** What a visitor does, done inside the page, so that no asking from outside is measured; over once the page has drawn it. */
+const ACTS: Record<string, () => void> = {
+  "shows the accepted": () => document.querySelector<HTMLInputElement>("#instances-filter input[value=accepted]")?.click(),
+  "shows all again": () => document.querySelector<HTMLInputElement>("#instances-filter input[value=all]")?.click(),
+  "searches": () => {
+    const search = document.querySelector<HTMLInputElement>("#instances-search");
+    if (search !== null) {
+      search.value = "e";
+      search.dispatchEvent(new Event("input"));
+    }
+  },
+  "searches for what is not there": () => {
+    const search = document.querySelector<HTMLInputElement>("#instances-search");
+    if (search !== null) {
+      search.value = "zebra";
+      search.dispatchEvent(new Event("input"));
+    }
+  },
+  "searches no more": () => {
+    const search = document.querySelector<HTMLInputElement>("#instances-search");
+    if (search !== null) {
+      search.value = "";
+      search.dispatchEvent(new Event("input"));
+    }
+  },
+  "shows one label": () => {
+    const label = document.querySelector<HTMLSelectElement>("#instances-label");
+    if (label !== null) {
+      label.selectedIndex = 3;
+      label.dispatchEvent(new Event("change"));
+    }
+  },
+  "opens a row": () => document.querySelector<HTMLElement>("#instances-list li .link")?.click(),
+  "gives it another label": () => {
+    const label = document.querySelector<HTMLSelectElement>("#instances-list .editor select");
+    if (label !== null) {
+      label.selectedIndex = 5;
+    }
+    document.querySelector<HTMLElement>("#instances-list .editor button")?.click();
+  },
+  "opens another": () => document.querySelectorAll<HTMLElement>("#instances-list li .link")[1]?.click(),
+  "deletes it": () => document.querySelectorAll<HTMLElement>("#instances-list .editor button")[1]?.click(),
+  "shows the changed": () => document.querySelector<HTMLInputElement>("#instances-filter input[value=edited]")?.click(),
+  "looks at another row's confusion": () => {
+    const row = document.querySelector<HTMLSelectElement>("#confusion-row");
+    if (row !== null) {
+      row.selectedIndex = 0;
+      row.dispatchEvent(new Event("change"));
+    }
+  },
+};
+
+test("no task of the page takes more than 50 ms of the processor over a run of 2,000 instances: opened, filtered, searched, edited", async ({ page, launched }) => {
+  const studio = await Studio.open(page, "device=cpu");
+  const slow: string[] = [];
+  let seen = 0;
+  const measured = async (what: string, act: () => Promise<unknown>) => {
+    const found = await tasksOf(launched, page, act);
+    seen += found.filter(({ ms }) => ms > 0).length;
+    slow.push(...found.filter(({ ms }) => ms > MOST_MS).map(({ ms, what: within }) => `${what}: ${ms.toFixed(0)} ms (${within})`));
+  };
+  // All that is put off is done when the page has stood still for a while.
+  const still = () => page.evaluate(() => new Promise<void>((resolve) => {
+    let timer = setTimeout(resolve, 600);
+    const watch = new MutationObserver(() => {
+      clearTimeout(timer);
+      timer = setTimeout(resolve, 600);
+    });
+    watch.observe(document.body, { subtree: true, childList: true, characterData: true });
+  }));
+  // By its path: bytes would be put into the page by a script of the test's own.
+  const file = test.info().outputPath("run.json");
+  await writeFile(file, largeRun(2000).buffer);
+  await measured("opens it", async () => {
+    await page.locator("#open-run-file").setInputFiles(file);
+    await page.waitForFunction(() => document.documentElement.dataset["phase"] === "finished");
+    await still();
+  });
+  await expect(page.locator("#count-all")).toHaveText("2,000");
+  await expect(studio.instances).toHaveCount(300);
+  for (const [what, act] of Object.entries(ACTS)) {
+    await measured(what, async () => {
+      await page.evaluate(act);
+      await still();
+    });
+  }
+  expect(seen).toBeGreaterThan(100);
+  expect(slow).toEqual([]);
+  // They did what they say.
+  await expect(page.locator("#count-edited")).toHaveText("2");
+  await expect(studio.instances).toHaveCount(1);
+  // What is not in the list yet is at its end, for the keyboard too.
+  await page.getByRole("radio", { name: /^All/ }).check();
+  await page.getByLabel("Only this label").selectOption("");
+  await expect(studio.instances).toHaveCount(300);
+  await page.getByRole("button", { name: "300 more" }).press("Enter");
+  await expect(studio.instances).toHaveCount(600);
+  await expect(studio.instances.nth(300).getByRole("button", { name: "Details" })).toBeFocused();
   expect(studio.errors).toEqual([]);
 });

@@ -165,6 +165,29 @@ test("of several GGUF files of a repository one is chosen", async ({ page, conte
   await expect(panel.plan).toContainText("qwen2");
 });
 
+test("a GGUF file can be kept as it is stored, with the memory that this takes", async ({ page }) => {
+  const { panel, studio } = await Panel.open(page);
+  const dtype = page.getByLabel("Kept in memory as");
+  await panel.choose(TINY.map(({ path }) => path));
+  await page.getByRole("button", { name: "Copy and use" }).click();
+  await expect(panel.rows).toHaveCount(2);
+  // Of other files it would be 32 bits.
+  await expect(dtype.locator("option")).toHaveCount(4);
+  await panel.choose([fixture("tiny-qwen2/model.gguf")]);
+  await page.getByRole("button", { name: "Copy and use" }).click();
+  await expect(dtype.locator("option")).toHaveText(["32 bits (exact)", "16 bits", "8 bits", "4 bits (smallest)", "its file's own blocks"]);
+  const memory = page.locator("#models-memory");
+  const exact = await memory.textContent();
+  await dtype.selectOption("q4");
+  await expect(memory).not.toHaveText(exact ?? "");
+  // The numbers of this file are plain, and so they stay.
+  await dtype.selectOption("stored");
+  await expect(memory).toHaveText(exact ?? "");
+  await page.reload();
+  await expect(dtype).toHaveValue("stored", { timeout: 120_000 });
+  expect(studio.errors).toEqual([]);
+});
+
 test("a file with another hash than the hub lists is thrown away", async ({ page, context }) => {
   const hub = await fakeHub(context);
   hub.sha256 = "0".repeat(64);

@@ -9,6 +9,27 @@ const SCREENS = [
 ];
 const PLACES = ["task", "principles", "instances", "training", "result", "confusion", "try", "changes", "map", "keep"];
 
+/** `SCREENSHOT=../docs/page.png`: the picture of the docs, of a whole run with the settings as they come. Takes minutes. */
+const PICTURE = process.env["SCREENSHOT"];
+
+test("the picture of the docs is of a whole run with the settings as they come", async ({ page }) => {
+  test.skip(PICTURE === undefined, "SCREENSHOT does not say where to put it");
+  test.setTimeout(60 * 60_000);
+  const studio = await Studio.open(page, "device=cpu");
+  await studio.play.click();
+  await studio.expectPhase("finished", 50 * 60_000);
+  await page.getByLabel("Text to label").fill("play some jazz on spotify");
+  await page.getByRole("button", { name: "Ask", exact: true }).click();
+  await expect(page.locator("#try-answer section")).toHaveCount(2);
+  await expect(page.locator("#map-box svg")).toBeVisible();
+  await page.evaluate(() => {
+    (document.activeElement as HTMLElement | null)?.blur();
+    scrollTo(0, 0);
+  });
+  await page.screenshot({ path: PICTURE ?? "", fullPage: true, animations: "disabled" });
+  expect(studio.errors).toEqual([]);
+});
+
 test("every place can be pictured, and none is wider than its screen", async ({ page }) => {
   const folder = join(import.meta.dirname, "../test-results/pictures");
   const studio = await Studio.open(page, "device=cpu&rows=untouched,seeds_only,psi&seeds=3&instances=12&test=35&epochs=1");

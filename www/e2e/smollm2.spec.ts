@@ -25,6 +25,13 @@ test("SmolLM2-135M-Instruct is loaded from a GGUF file, writes 64 tokens and tak
   await page.getByRole("button", { name: "Copy and use" }).click();
   await expect(page.getByRole("radio", { name: "SmolLM2-135M-Instruct.Q4_1" })).toBeChecked({ timeout: 300_000 });
 
+  // Its blocks stay as they are, in an eighth of the memory or so.
+  const dtype = page.getByLabel("Kept in memory as");
+  await dtype.selectOption("f32");
+  await expect(page.locator("#models-memory")).toContainText("takes about 58");
+  await dtype.selectOption("stored");
+  await expect(page.locator("#models-memory")).toContainText(/takes about (9|1[0-9])\d(\.\d)? MB/);
+
   await page.getByText("Hear it speak").click();
   await page.getByLabel("What to ask the model").fill("What is the capital of France?");
   await page.locator("#models-ask").click();

@@ -97,12 +97,12 @@ const places = [
   new StoredRunsPlace({ open: openStored, read: async (id) => viewOf(await studio.stored(id), -1, id), forget: (id) => studio.forget(id), resume }),
   tour,
 ];
-store.subscribe((state) => {
-  for (const place of places) {
-    place.draw(state);
-  }
-  if (state.run.id !== null) {
-    remember(state.run.id);
+for (const place of places) {
+  store.subscribe((state) => place.draw(state));
+}
+store.subscribe(({ run }) => {
+  if (run.id !== null) {
+    remember(run.id);
   }
 });
 void begin();

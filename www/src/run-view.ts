@@ -1,6 +1,7 @@
 /** What the page knows of a run: everything it shows is read off the events. */
 import type { DpoStep, InstanceWritten, Metrics, Preferred, Principle, QuotasSet, Report, Reviewed, RoundReport, RowName, RunEvent, RunStarted, Sample, Stage, TestRow, TrainStep, Verdict, WeaknessFound } from "#seedbed/events";
 import type { Edits } from "./instances/edits";
+import { type Fate, follow } from "./principles/fates";
 
 export type Phase = "idle" | "loading" | "running" | "stopping" | "stopped" | "finished" | "failed";
 
@@ -71,8 +72,8 @@ export interface RunView {
   rounds: Round[];
   /** The round that is under way, from 1; 0 before the first, and where a recipe has none. */
   round: number;
-  /** The round in which each principle was written, by id, where that was not before the first. */
-  bornIn: Map<string, number>;
+  /** What became of the principles from round to round. */
+  fates: Fate[];
   /** What the engine had to say meanwhile. */
   notes: string[];
   rows: Partial<Record<RowName, RowResult>>;
@@ -105,7 +106,7 @@ export function emptyRun(run: number): RunView {
     samples: [],
     rounds: [],
     round: 0,
-    bornIn: new Map(),
+    fates: [],
     notes: [],
     rows: {},
     report: null,
@@ -139,9 +140,7 @@ export function take(view: RunView, event: RunEvent): void {
       return;
     case "principle":
       view.principles.push(event.principle);
-      if (view.round > 1) {
-        view.bornIn.set(event.principle.id, view.round);
-      }
+      follow(view.fates, event.principle, Math.max(1, view.round));
       return;
     case "verdict":
       view.verdicts.set(event.verdict.id, event.verdict);

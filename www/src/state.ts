@@ -1,6 +1,7 @@
 /** The page's one state, and who wants to know when it changed. */
 import { type BoundaryState, emptyBoundary } from "./boundary/state";
 import type { AdapterFiles, Calls, OpenedEngine, TaskSummary } from "#seedbed/protocol";
+import { breather } from "./breather";
 import { emptyModels, type ModelsState } from "./models/state";
 import { emptyRun, type RunView } from "./run-view";
 import type { Settings } from "./settings";
@@ -66,7 +67,17 @@ export class Store {
     change(this.state);
     if (this.planned === null) {
       // A timer, not an animation frame: those stand still in a hidden tab, and the title shows the progress there.
-      this.planned = setTimeout(() => this.draw(), DRAW_EVERY_MS);
+      this.planned = setTimeout(() => void this.flow(), DRAW_EVERY_MS);
+    }
+  }
+
+  /** Place after place; where the first took long, the browser has its turn before the next. */
+  private async flow(): Promise<void> {
+    this.planned = null;
+    const breathe = breather();
+    for (const listener of this.listeners) {
+      listener(this.state);
+      await breathe();
     }
   }
 

@@ -2,7 +2,7 @@
 import { EngineClient, EngineError, type Listener } from "#seedbed/engine-client";
 import { Door } from "./boundary/door";
 import { Teaching } from "./boundary/teaching";
-import type { Report, RunEvent } from "#seedbed/events";
+import type { Report, RunEvent, TaskKind } from "#seedbed/events";
 import { wholeLog } from "#seedbed/log";
 import { startWorker } from "./engine-worker";
 import { chosenModel } from "./models/state";
@@ -15,6 +15,7 @@ import { savedRunOf } from "./run-file/stored";
 import { OWN_TASK, toRunOptions, writeSettings } from "./settings";
 import type { State, Store } from "./state";
 import { fetchBundled } from "./task/bundled";
+import { unmarked } from "./task/entities";
 import { type LabelledRow, readRows } from "./task/rows";
 import { isKind, NO_SEEDS, ownFiles, type OwnTask, ownWords } from "./task/own";
 
@@ -162,10 +163,11 @@ export class Studio {
     }
     const files = await this.client.call("stored", { run: id });
     const events = wholeLog(files.events);
+    const saved = events === "" ? null : await savedRunOf({ ...files, events });
     this.store.update((now) => {
       // A run that ended before it kept anything begins anew.
       const next = now.run.run + 1;
-      now.run = events === "" ? emptyRun(next) : viewOf(savedRunOf({ ...files, events }), next, id);
+      now.run = saved === null ? emptyRun(next) : viewOf(saved, next, id);
       now.run.source = "engine";
       now.run.id = id;
       now.run.phase = "loading";
@@ -245,13 +247,18 @@ export class Studio {
   /** What the visitor wants to see answered as training goes; without a wish, the first row that there is. */
   private watched(files: TaskFiles): string[] {
     const wish = this.store.state.watch.trim();
-    const text = wish === "" ? this.rows(files, files.test ?? files.seeds)[0]?.text : wish;
+    const text = wish === "" ? this.firstText(files) : wish;
     return text === undefined || text === "" ? [] : [text];
   }
 
-  private rows({ task }: TaskFiles, text: string): readonly LabelledRow[] {
-    const { type } = JSON.parse(task) as { type?: unknown };
-    const read = readRows(text, isKind(type) ? type : "classification");
+  /** As the student will read it: without the marks of its entities. */
+  private firstText(files: TaskFiles): string | undefined {
+    const text = this.rows(files, files.test ?? files.seeds)[0]?.text;
+    return text !== undefined && kindOf(files) === "ner" ? unmarked(text).text : text;
+  }
+
+  private rows(files: TaskFiles, text: string): readonly LabelledRow[] {
+    const read = readRows(text, kindOf(files));
     return "rows" in read ? read.rows : [];
   }
 
@@ -356,6 +363,11 @@ export class Studio {
     const kept = await this.client.call("kept", {}).catch(() => this.store.state.kept);
     this.store.update((state) => void (state.kept = kept));
   }
+}
+
+function kindOf({ task }: TaskFiles): TaskKind {
+  const { type } = JSON.parse(task) as { type?: unknown };
+  return isKind(type) ? type : "classification";
 }
 
 /** The time, as a name for a folder. */

@@ -1,8 +1,9 @@
 /** What page and worker say to each other about models. */
 
-/** What a model's matrices are kept in; the most exact first. */
-export type Dtype = "f32" | "f16" | "q8" | "q4";
+/** What a model's matrices are kept in: `stored` is what a GGUF file has them in, of other files f32. */
+export type Dtype = "f32" | "f16" | "q8" | "q4" | "stored";
 
+/** Those that any model can be kept in; the most exact first. */
 export const DTYPES: readonly Dtype[] = ["f32", "f16", "q8", "q4"];
 
 /** What a model's files say of it before any weight is read. */
@@ -13,7 +14,7 @@ export interface ModelShape {
   hidden: number;
   vocabulary: number;
   context: number;
-  /** Bytes that it takes to run it, and to fine-tune it. */
+  /** Bytes that it takes to run it, and to fine-tune it, in each format that its files can be kept in. */
   memory: { dtype: Dtype; run: number; tune: number }[];
 }
 

@@ -188,13 +188,20 @@ pub fn copied(values: Tensor<1>) -> Tensor<1> {
     copy_into(values, out, 0)
 }
 
-fn copy_into(values: Tensor<1>, out: Tensor<1>, offset: usize) -> Tensor<1> {
+fn copy_into(values: Tensor<1>, mut out: Tensor<1>, offset: usize) -> Tensor<1> {
+    /// A GPU starts 65,535 workgroups side by side at most, and each of a single row's takes 32 values.
+    const ROW: usize = 1 << 20;
     let [count] = values.dims();
-    // One row, so that the values lie in fours.
-    let job = Job {
-        out: Place::rows(offset, count),
-        ..Job::dense(1, 1, count)
-    };
     let one = super::floats(vec![1.0], [1], &out.device());
-    product_into(one, values, out, job)
+    for first in (0..count).step_by(ROW) {
+        // One row, so that the values lie in fours.
+        let length = ROW.min(count - first);
+        let job = Job {
+            rhs: Place::rows(first, length),
+            out: Place::rows(offset + first, length),
+            ..Job::dense(1, 1, length)
+        };
+        out = product_into(one.clone(), values.clone(), out, job);
+    }
+    out
 }

@@ -197,3 +197,17 @@ fn a_matrix_outside_its_tensor_is_refused_before_anything_is_read() {
         product_into(tensor.clone(), tensor, out, Job::dense(4, 4, 5));
     });
 }
+
+#[test]
+fn more_values_than_one_row_of_workgroups_takes_are_copied_whole_on_every_device() {
+    // The factors of a model of 135 million parameters: 32 · 65,535 is less.
+    let count = 2_442_240;
+    on_every_device(|device| {
+        let values: Vec<f32> = (0..count).map(|i| (i % 1013) as f32).collect();
+        let tail = device.tensor(&[-1.0; 5], [5]);
+        let joined = join(device.tensor(&values, [count]), tail);
+        let found = device.values(copied(joined));
+        assert_eq!(found[..count], values);
+        assert_eq!(found[count..], [-1.0; 5]);
+    });
+}

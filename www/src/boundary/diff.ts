@@ -25,7 +25,8 @@ export function changes(before: PrincipleSet, after: PrincipleSet): Change[] {
   return [...found, ...gone.map((principle): Change => ({ kind: "removed", text: lineOf(principle), was: null }))];
 }
 
-function lineOf({ polarity, label, text, values }: Principle): string {
+/** All that a principle says, in one line. */
+export function lineOf({ polarity, label, text, values }: Principle): string {
   const what = label == null ? "" : `${label}: `;
   const varied = values === undefined || values.length === 0 ? "" : ` (${values.join(", ")})`;
   return `${polarity === "avoid" ? "Avoid: " : ""}${what}${text}${varied}`;

@@ -1,7 +1,6 @@
 /** Points of the student's own space: laid flat, and looked at for copies and for holes. Long work yields now and then. */
+import { breather } from "../breather";
 
-/** What is done at once at most; the page must never stand still for longer than 50 ms. */
-const SLICE_MS = 8;
 /** Points whose directions from the middle differ less than this cosine are nearly one. */
 export const NEARLY_ONE = 0.97;
 const TURNS = 40;
@@ -115,14 +114,4 @@ export async function nearest(points: Points, may: (of: number, other: number) =
     await breathe();
   }
   return found;
-}
-
-function breather(): () => Promise<void> {
-  let since = performance.now();
-  return async () => {
-    if (performance.now() - since > SLICE_MS) {
-      await new Promise((resolve) => setTimeout(resolve));
-      since = performance.now();
-    }
-  };
 }

@@ -1,6 +1,11 @@
 /** Whether this device can, and in which format. */
 import { DTYPES, type Dtype, type ModelShape } from "#seedbed/models/types";
 
+/** The formats that a model can be kept in here. */
+export function offered(shape: ModelShape | null): readonly Dtype[] {
+  return shape === null ? DTYPES : shape.memory.map(({ dtype }) => dtype);
+}
+
 export type Can = "tune" | "run" | "nothing";
 
 export function needed(shape: ModelShape, dtype: Dtype): { run: number; tune: number } {

@@ -142,7 +142,7 @@ export class ModelShelf {
 function remembered(): { chosen: string; dtype: Dtype } {
   try {
     const { chosen, dtype } = JSON.parse(localStorage.getItem(REMEMBERED) ?? "{}") as { chosen?: unknown; dtype?: unknown };
-    return { chosen: typeof chosen === "string" ? chosen : BUNDLED_MODEL, dtype: DTYPES.find((known) => known === dtype) ?? "f32" };
+    return { chosen: typeof chosen === "string" ? chosen : BUNDLED_MODEL, dtype: [...DTYPES, "stored" as const].find((known) => known === dtype) ?? "f32" };
   } catch {
     return { chosen: BUNDLED_MODEL, dtype: "f32" };
   }

@@ -1,5 +1,6 @@
 /** A run as one file that another tab can open: its events, the visitor's changes, its settings, its adapter. */
 import type { RunEvent } from "#seedbed/events";
+import { type Breathe, breather } from "../breather";
 import type { Edit, Edits } from "../instances/edits";
 import { type Ledger, readLedger } from "../boundary/ledger";
 import type { AdapterFiles, PrincipleSet } from "#seedbed/protocol";
@@ -56,11 +57,12 @@ export async function readRun(file: Blob): Promise<SavedRun> {
     throw new Error(`This run was saved in version ${String(value["version"]).slice(0, 20)} of the format, and this page reads ${VERSION}; reload the page for a newer one.`);
   }
   const { settings, events, edits, adapter, own } = value;
+  const breathe = breather();
   return {
     settings: typeof settings === "string" ? settings : "",
-    events: readEvents(events),
+    events: await readEvents(events, breathe),
     edits: readEdits(edits),
-    adapter: readAdapter(adapter),
+    adapter: await readAdapter(adapter, breathe),
     ledger: readLedger(value["ledger"]),
     principles: readPrinciples(value["principles"]),
     own: readOwn(own),
@@ -83,10 +85,11 @@ function parse(text: string): unknown {
   }
 }
 
-function readEvents(value: unknown): RunEvent[] {
+async function readEvents(value: unknown, breathe: Breathe): Promise<RunEvent[]> {
   const events: RunEvent[] = [];
   for (const [index, item] of (Array.isArray(value) ? value : []).entries()) {
     const event = knownEvent(item);
+    await breathe();
     if (event === "broken") {
       throw new Error(`Event ${index + 1} of this run is broken, so the run was not opened; save it again.`);
     }
@@ -113,12 +116,12 @@ export function readPrinciples(value: unknown): PrincipleSet | null {
   return shape({ version: (version) => version === 1, task: isText, principles: listOf(isPrinciple) })(value) ? (value as PrincipleSet) : null;
 }
 
-function readAdapter(value: unknown): AdapterFiles | null {
+async function readAdapter(value: unknown, breathe: Breathe): Promise<AdapterFiles | null> {
   if (!isRecord(value)) {
     return null;
   }
   const { config, weights } = value;
-  const bytes = typeof weights === "string" ? base64ToBytes(weights) : null;
+  const bytes = typeof weights === "string" ? await base64ToBytes(weights, breathe) : null;
   if (typeof config !== "string" || bytes === null) {
     throw new Error("The adapter in this run is broken, so the run was not opened; save it again.");
   }

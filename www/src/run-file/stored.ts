@@ -1,6 +1,7 @@
 /** A run out of this browser's own storage, in the form in which runs come out of files. */
 import { readLedger } from "../boundary/ledger";
 import type { RunEvent } from "#seedbed/events";
+import { breather } from "../breather";
 import type { StoredFiles } from "#seedbed/protocol";
 import { isKind } from "../task/own";
 import { isRecord } from "./shape";
@@ -8,9 +9,11 @@ import { knownEvent } from "./events";
 import { readEdits, readPrinciples, type SavedRun } from "./run-file";
 
 /** Throws an error whose message is one line for the person. */
-export function savedRunOf(files: StoredFiles): SavedRun {
+export async function savedRunOf(files: StoredFiles): Promise<SavedRun> {
   const events: RunEvent[] = [];
+  const breathe = breather();
   for (const line of files.events.split("\n")) {
+    await breathe();
     // A tab that was closed in the middle leaves a last line cut short.
     const event = knownEvent(parsed(line));
     if (event !== "broken" && event !== "unknown") {

@@ -5,7 +5,7 @@ import { changeWords } from "../result/verdict";
 import type { RunView } from "../run-view";
 import { ALL_ROWS } from "../recipe/recipes";
 import type { State } from "../state";
-import { count, ROW_TITLES } from "../words";
+import { count, plural, ROW_TITLES } from "../words";
 import { byId, emptyHint, make, setText } from "./dom";
 
 export class ChangesPlace {
@@ -58,7 +58,7 @@ export class ChangesPlace {
     const changes = classChanges(labels, before, after);
     const smallest = Math.min(...changes.map((change) => change.n).filter((n) => n > 0));
     const doubt = Number.isFinite(smallest)
-      ? ` A label here has as few as ${count(smallest)} test rows, so one answer more or less can be ${Math.round(100 / smallest)} points: only large moves mean something.`
+      ? ` A label here has as few as ${plural(smallest, "test row")}, so one answer more or less can be ${plural(Math.round(100 / smallest), "point")}: only large moves mean something.`
       : "";
     setText(this.words, `${changeWords(labels, from, to, this.run?.rows ?? {})}${doubt}`);
     this.box.replaceChildren(table(changes, ROW_TITLES[from], ROW_TITLES[to]));

@@ -9,8 +9,10 @@ import { instanceRow, type Open } from "./instance-row";
 
 export type Show = "all" | "accepted" | "refused" | "edited";
 
-/** More rows than anybody reads would only slow the page down. */
+/** More rows than anybody reads would only slow the page down; the end of the list has more. */
 const MOST_ROWS = 300;
+/** Rows that are made at once; the rest follows while the page can breathe. */
+const AT_ONCE = 40;
 
 export class InstancesPlace {
   private readonly list = byId("instances-list", HTMLOListElement);
@@ -28,6 +30,12 @@ export class InstancesPlace {
   private refusals = new Map<string, number>();
   /** The row that is open, by its instance's place. */
   private open: number | null = null;
+  /** Rows in the list, and how many there may be. */
+  private listed = 0;
+  private limit = MOST_ROWS;
+  /** The instance that is looked at next while the list is filled, downwards. */
+  private next = -1;
+  private filling = 0;
 
   constructor(
     private readonly store: Store,
@@ -43,8 +51,8 @@ export class InstancesPlace {
       this.counts.set(show, number);
       filter.append(make("label", {}, radio, `${title} `, number));
     }
-    this.search.addEventListener("input", () => this.redraw());
-    this.label.addEventListener("change", () => this.redraw());
+    this.search.addEventListener("input", () => this.filter());
+    this.label.addEventListener("change", () => this.filter());
     this.list.addEventListener("click", (event) => {
       // The words of a row open it too; its button is there for the keyboard.
       const row = event.target instanceof Element && event.target.closest("p.text") !== null ? event.target.closest("li") : null;
@@ -59,6 +67,11 @@ export class InstancesPlace {
     for (const [name, radio] of this.radios) {
       radio.checked = name === show;
     }
+    this.filter();
+  }
+
+  private filter(): void {
+    this.limit = MOST_ROWS;
     this.redraw();
   }
 
@@ -74,7 +87,7 @@ export class InstancesPlace {
       this.open = null;
       this.refusals.clear();
       this.drawLabels([]);
-      this.redraw();
+      this.filter();
     }
     this.drawLabels(run.started?.labels ?? []);
     if (run.editCount !== this.edits) {
@@ -90,13 +103,20 @@ export class InstancesPlace {
     for (const instance of fresh) {
       this.tell(instance);
     }
+    if (fresh.length > AT_ONCE) {
+      this.redraw();
+      return;
+    }
     const visible = this.visible(first);
     if (visible.length > 0) {
       this.list.querySelector(".hint")?.parentElement?.remove();
       this.list.prepend(...visible);
+      this.listed += visible.length;
     }
-    while (this.list.childElementCount > MOST_ROWS) {
-      this.list.lastElementChild?.remove();
+    while (this.listed > this.limit) {
+      [...this.list.querySelectorAll(":scope > li[data-index]")].at(-1)?.remove();
+      this.listed -= 1;
+      this.addMore();
     }
     this.drawCounts();
   }
@@ -118,22 +138,86 @@ export class InstancesPlace {
   }
 
   private redraw(): void {
-    const rows = this.visible(0);
+    this.filling += 1;
+    this.listed = 0;
+    this.next = this.drawn - 1;
+    const rows = this.take();
     const hint = make("li", { class: "bare" }, emptyHint(this.drawn === 0 ? "They arrive here one by one." : "None of these."));
     this.list.replaceChildren(...(rows.length === 0 ? [hint] : rows));
     this.drawCounts();
+    void this.fill(this.filling);
+  }
+
+  /** The rest of the rows, a few at a time; whatever draws the list anew ends it. */
+  private async fill(turn: number): Promise<void> {
+    this.list.setAttribute("aria-busy", "true");
+    for (;;) {
+      await new Promise((resolve) => setTimeout(resolve));
+      if (turn !== this.filling) {
+        return;
+      }
+      const rows = this.take();
+      if (rows.length === 0) {
+        break;
+      }
+      this.list.append(...rows);
+    }
+    this.list.removeAttribute("aria-busy");
+    while (this.next >= 0 && !this.isSeen(this.next)) {
+      this.next -= 1;
+    }
+    if (this.next >= 0) {
+      this.addMore();
+    }
+  }
+
+  /** The next few rows for the end of the list. */
+  private take(): HTMLElement[] {
+    const rows: HTMLElement[] = [];
+    for (; this.next >= 0 && rows.length < AT_ONCE && this.listed < this.limit; this.next -= 1) {
+      const row = this.seen(this.next);
+      if (row !== null) {
+        rows.push(row);
+        this.listed += 1;
+      }
+    }
+    return rows;
+  }
+
+  /** The way on, at the end of the list. */
+  private addMore(): void {
+    if (this.list.querySelector(":scope > .more") === null) {
+      const button = make("button", { type: "button", class: "small" }, `${MOST_ROWS} more`);
+      button.addEventListener("click", () => {
+        const last = [...this.list.querySelectorAll<HTMLElement>(":scope > li[data-index]")].at(-1);
+        this.limit += MOST_ROWS;
+        button.parentElement?.remove();
+        this.next = Number(last?.dataset["index"] ?? this.drawn) - 1;
+        this.filling += 1;
+        const rows = this.take();
+        this.list.append(...rows);
+        rows[0]?.querySelector<HTMLElement>("[aria-expanded]")?.focus();
+        this.drawCounts();
+        void this.fill(this.filling);
+      });
+      this.list.append(make("li", { class: "bare more" }, button));
+    }
   }
 
   /** Rows of what was written from `first` on and is to be seen, the newest first. */
   private visible(first: number): HTMLElement[] {
-    const rows: HTMLElement[] = [];
-    for (let index = this.drawn - 1; index >= first && rows.length < MOST_ROWS; index -= 1) {
-      const instance = this.instance(index);
-      if (instance !== null && this.matches(instance)) {
-        rows.push(this.row(instance, index));
-      }
-    }
-    return rows;
+    const rows = Array.from({ length: this.drawn - first }, (_, at) => this.seen(this.drawn - 1 - at));
+    return rows.filter((row) => row !== null);
+  }
+
+  private isSeen(index: number): boolean {
+    const instance = this.instance(index);
+    return instance !== null && this.matches(instance);
+  }
+
+  private seen(index: number): HTMLElement | null {
+    const instance = this.instance(index);
+    return instance !== null && this.matches(instance) ? this.row(instance, index) : null;
   }
 
   private instance(index: number): Instance | null {
@@ -198,7 +282,7 @@ export class InstancesPlace {
       setText(element, count(totals[show]));
     }
     const why = [...this.refusals].map(([refusal, number]) => `${refusalWords(refusal)} ${count(number)}`).join(", ");
-    const more = totals[this.show] > MOST_ROWS ? ` The newest ${MOST_ROWS} are shown; the download has all.` : "";
+    const more = totals[this.show] > this.limit ? ` The newest ${count(this.limit)} are shown; the end of the list has more, the download all.` : "";
     const yours = tally(edits);
     const changed = edits.size === 0 ? "" : ` By you: ${plural(yours.edited, "one", "ones")} edited, ${count(yours.deleted)} deleted; the downloads follow.`;
     setText(this.note, `${why === "" ? "" : `Refused: ${why}.`}${more}${changed}`.trim());

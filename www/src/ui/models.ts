@@ -1,6 +1,6 @@
 /** Which model learns: those that are here, and how to bring another. */
-import { bytesOf, DTYPES, type Dtype, type ModelOrigin, type ModelPlan, type StoredModel, type UnfinishedModel } from "#seedbed/models/types";
-import { can, needed, usualDtype } from "../models/budget";
+import { bytesOf, type Dtype, type ModelOrigin, type ModelPlan, type StoredModel, type UnfinishedModel } from "#seedbed/models/types";
+import { can, needed, offered, usualDtype } from "../models/budget";
 import { BUNDLED_ABOUT, BUNDLED_MODEL } from "#seedbed/models/bundled";
 import type { ModelShelf } from "../models/shelf";
 import { type ModelsState, storedModel } from "../models/state";
@@ -15,6 +15,7 @@ const DTYPE_WORDS: Record<Dtype, string> = {
   f16: "16 bits",
   q8: "8 bits",
   q4: "4 bits (smallest)",
+  stored: "its file's own blocks",
 };
 
 export class ModelsPlace {
@@ -39,7 +40,6 @@ export class ModelsPlace {
   private drawn = "";
 
   constructor(private readonly shelf: ModelShelf) {
-    this.dtype.append(...DTYPES.map((dtype) => make("option", { value: dtype }, DTYPE_WORDS[dtype])));
     this.dtype.addEventListener("change", () => shelf.setDtype(this.dtype.value as Dtype));
     this.stop.addEventListener("click", () => void shelf.stop());
     takeModelFiles((files) => void shelf.planFiles(files));
@@ -66,6 +66,7 @@ export class ModelsPlace {
     showError(this.error, models.error);
     this.drawWay(models);
     setText(this.memory, memoryWords(models));
+    this.drawDtypes(offered(storedModel(models)?.shape ?? null));
     this.dtype.value = models.dtype;
     this.dtypeLine.hidden = models.chosen === BUNDLED_MODEL;
     const { said } = models;
@@ -76,6 +77,12 @@ export class ModelsPlace {
     if (key !== this.drawn) {
       this.drawn = key;
       this.drawLists(models, busy);
+    }
+  }
+
+  private drawDtypes(dtypes: readonly Dtype[]): void {
+    if (dtypes.join() !== [...this.dtype.options].map(({ value }) => value).join()) {
+      this.dtype.replaceChildren(...dtypes.map((dtype) => make("option", { value: dtype }, DTYPE_WORDS[dtype])));
     }
   }
 

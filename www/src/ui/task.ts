@@ -155,7 +155,10 @@ export function isBusy(state: State): boolean {
 
 function summaryOf(summary: TaskSummary, own: boolean): HTMLElement[] {
   const most = Math.max(1, ...Object.values(summary.per_label));
-  const labels = Object.entries(summary.per_label).map(([label, seeds]) =>
+  // "No entity" is a label only where there are texts without any.
+  const none = summary.kind === "ner" ? summary.labels.at(-1) : undefined;
+  const counted = Object.entries(summary.per_label).filter(([label, seeds]) => label !== none || seeds > 0);
+  const labels = counted.map(([label, seeds]) =>
     make(
       "li",
       {},

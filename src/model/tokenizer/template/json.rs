@@ -1,31 +1,39 @@
 //! JSON as Python's `json.dumps(value, ensure_ascii=False)` writes it, which is what templates were written against.
 
 use minijinja::value::{Value, ValueKind};
-use minijinja::{Error, ErrorKind};
+use minijinja::{Error, State};
 
-/// Deep enough for any description of a tool, and shallow enough for the stack.
-const DEEPEST: usize = 64;
+use super::bounded;
 
 /// The value as JSON; on lines of their own, so many spaces deeper each time, with `indent`.
-pub(super) fn write(value: &Value, indent: Option<usize>) -> Result<String, Error> {
+pub(super) fn write(
+    state: &State<'_, '_>,
+    value: &Value,
+    indent: Option<usize>,
+) -> Result<String, Error> {
+    // It is paid for as text, which JSON is but for the spaces: no more than this beside each entry.
+    bounded::weigh(state, value)?;
     let mut out = String::new();
-    put(value, indent, 0, &mut out)?;
+    put(state, value, indent, 0, &mut out)?;
     Ok(out)
 }
 
-fn put(value: &Value, indent: Option<usize>, depth: usize, out: &mut String) -> Result<(), Error> {
-    if depth > DEEPEST {
-        return Err(Error::new(
-            ErrorKind::InvalidOperation,
-            "a value is nested too deep for JSON",
-        ));
-    }
+fn put(
+    state: &State<'_, '_>,
+    value: &Value,
+    indent: Option<usize>,
+    depth: usize,
+    out: &mut String,
+) -> Result<(), Error> {
     // What parts entries: a comma and a space, or with `indent` a comma and the next line.
-    let gap = |depth: usize, out: &mut String| {
+    let gap = |depth: usize, out: &mut String| -> Result<(), Error> {
         if let Some(indent) = indent {
+            let spaces = indent.min(16) * depth;
+            bounded::pay(state, spaces)?;
             out.push('\n');
-            out.extend(std::iter::repeat_n(' ', indent.min(16) * depth));
+            out.extend(std::iter::repeat_n(' ', spaces));
         }
+        Ok(())
     };
     let between = if indent.is_some() { "," } else { ", " };
     let many = value.len().unwrap_or(0) > 0;
@@ -36,11 +44,11 @@ fn put(value: &Value, indent: Option<usize>, depth: usize, out: &mut String) -> 
             out.push('[');
             for (index, entry) in value.try_iter()?.enumerate() {
                 out.push_str(if index > 0 { between } else { "" });
-                gap(depth + 1, out);
-                put(&entry, indent, depth + 1, out)?;
+                gap(depth + 1, out)?;
+                put(state, &entry, indent, depth + 1, out)?;
             }
             if many {
-                gap(depth, out);
+                gap(depth, out)?;
             }
             out.push(']');
         }
@@ -48,13 +56,13 @@ fn put(value: &Value, indent: Option<usize>, depth: usize, out: &mut String) -> 
             out.push('{');
             for (index, key) in value.try_iter()?.enumerate() {
                 out.push_str(if index > 0 { between } else { "" });
-                gap(depth + 1, out);
+                gap(depth + 1, out)?;
                 text(&key.to_string(), out);
                 out.push_str(": ");
-                put(&value.get_item(&key)?, indent, depth + 1, out)?;
+                put(state, &value.get_item(&key)?, indent, depth + 1, out)?;
             }
             if many {
-                gap(depth, out);
+                gap(depth, out)?;
             }
             out.push('}');
         }

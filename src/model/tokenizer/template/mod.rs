@@ -1,16 +1,21 @@
 //! Chat templates: Jinja as transformers runs it (`chat_template_utils.py`), over turns of plain text.
 //!
 //! A template comes with a model file. It can call nothing but what is set up here, is stopped after a number of
-//! steps, and what it writes is text.
+//! steps and of bytes that it makes, and what it writes is text.
 
+mod bounded;
 mod json;
 mod python;
 #[cfg(test)]
 mod tests;
 
+use std::error::Error as _;
+use std::sync::Arc;
+
+use minijinja::machinery::{CompiledTemplate, TemplateConfig, eval, make_string_output};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Value};
-use minijinja::{Environment, Error, ErrorKind, context};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, context, escape_formatter};
 
 use super::frame::{Rendered, Special};
 use super::{ModelError, Turn, time};
@@ -18,11 +23,11 @@ use super::{ModelError, Turn, time};
 /// A template, read and ready.
 pub(super) struct Template {
     environment: Environment<'static>,
+    config: TemplateConfig,
+    source: String,
 }
 
 const NAME: &str = "chat";
-/// Steps of the machine that runs templates; the longest conversation that fits a small model takes a fraction.
-const STEPS: u64 = 2_000_000;
 /// Around what the model writes; no text holds them, they are set aside by Unicode for use inside a program.
 const OPEN: char = '\u{FDD1}';
 const CLOSE: char = '\u{FDD2}';
@@ -34,53 +39,49 @@ impl Template {
     ///
     /// [`ModelError::Template`] with the line where it is broken.
     pub fn new(source: &str) -> Result<Self, ModelError> {
-        let mut environment = Environment::empty();
-        add_jinja(&mut environment);
-        Self::set_up(environment, source).map_err(|error| failed(&error))
+        let syntax = SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .build();
+        let template = Self {
+            environment: environment(),
+            config: TemplateConfig {
+                syntax_config: syntax.map_err(|error| failed(&error, source))?,
+                default_auto_escape: Arc::new(|_| AutoEscape::None),
+            },
+            source: generation_blocks(source),
+        };
+        template.compiled()?;
+        Ok(template)
     }
 
-    fn set_up(mut environment: Environment<'static>, source: &str) -> Result<Self, Error> {
-        environment.set_syntax(
-            SyntaxConfig::builder()
-                .trim_blocks(true)
-                .lstrip_blocks(true)
-                .build()?,
-        );
-        environment.set_fuel(Some(STEPS));
-        environment.set_unknown_method_callback(|_, value, method, arguments| {
-            python::method(value, method, arguments)
-        });
-        environment.add_function(
-            "raise_exception",
-            |message: String| -> Result<Value, Error> {
-                Err(Error::new(ErrorKind::InvalidOperation, message))
-            },
-        );
-        environment.add_function("strftime_now", |format: String| time::now(&format));
-        environment.add_filter("tojson", |value: Value, options: Kwargs| {
-            let indent: Option<usize> = options.get("indent")?;
-            // Taken and of no effect: the keys of a literal come sorted, and letters are never escaped.
-            let _: Option<bool> = options.get("ensure_ascii")?;
-            let _: Option<bool> = options.get("sort_keys")?;
-            options.assert_all_used()?;
-            json::write(&value, indent)
-        });
-        environment.add_filter(GENERATION, |text: String| format!("{OPEN}{text}{CLOSE}"));
-        environment.add_template_owned(NAME, generation_blocks(source))?;
-        Ok(Self { environment })
+    /// The template as steps of the machine, those that make much of little in our own hands. They borrow the source, so
+    /// they are made anew for each conversation, which takes less than to write it.
+    fn compiled(&self) -> Result<CompiledTemplate<'_>, ModelError> {
+        let mut compiled = CompiledTemplate::new(NAME, &self.source, &self.config)
+            .map_err(|error| failed(&error, &self.source))?;
+        bounded::guard(&mut compiled.instructions);
+        compiled.blocks.values_mut().for_each(bounded::guard);
+        Ok(compiled)
     }
 
     /// What the model reads of some turns, and with `open` the beginning of the answer.
     ///
     /// # Errors
     ///
-    /// [`ModelError::Template`] when the template refuses the turns, in its own words, or does not come to an end.
+    /// [`ModelError::Template`] when the template refuses the turns, in its own words; [`ModelError::TemplateTakesTooMuch`]
+    /// when it does not come to an end, or makes too much on its way there.
     pub fn render(
         &self,
         turns: &[Turn],
         open: bool,
         special: &Special,
     ) -> Result<Rendered, ModelError> {
+        bounded::run(|| self.write(turns, open, special))
+            .map_err(|error| ModelError::Template(format!("no thread can be had ({error})")))?
+    }
+
+    fn write(&self, turns: &[Turn], open: bool, special: &Special) -> Result<Rendered, ModelError> {
         let messages: Vec<Value> = turns
             .iter()
             .map(|turn| context! { role => turn.role.name(), content => turn.content.as_str() })
@@ -92,42 +93,71 @@ impl Template {
             bos_token => special.bos.as_deref(), eos_token => special.eos.as_deref(),
             enable_thinking => special.thinking,
         };
-        let text = self
-            .environment
-            .get_template(NAME)
-            .and_then(|template| template.render(given))
-            .map_err(|error| failed(&error))?;
+        let compiled = self.compiled()?;
+        let mut text = String::new();
+        eval(
+            &self.environment,
+            &compiled.instructions,
+            given,
+            &compiled.blocks,
+            &mut make_string_output(&mut text),
+            AutoEscape::None,
+        )
+        .map_err(|error| failed(&error, &self.source))?;
         Ok(unmarked(&text))
     }
+}
+
+/// What templates can call.
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::empty();
+    add_jinja(&mut environment);
+    bounded::add_to(&mut environment);
+    environment.set_fuel(Some(bounded::STEPS));
+    environment.set_formatter(|out, state, value| {
+        bounded::weigh(state, value)?;
+        escape_formatter(out, state, value)
+    });
+    environment.set_unknown_method_callback(|state, value, method, arguments| {
+        python::method(state, value, method, arguments)
+    });
+    environment.add_function(
+        "raise_exception",
+        |state: &State<'_, '_>, message: &Value| -> Result<Value, Error> {
+            bounded::weigh(state, message)?;
+            Err(Error::new(ErrorKind::InvalidOperation, message.to_string()))
+        },
+    );
+    environment.add_function("strftime_now", |format: &str| time::now(format));
+    environment.add_filter(
+        "tojson",
+        |state: &State<'_, '_>, value: &Value, options: Kwargs| {
+            let indent: Option<usize> = options.get("indent")?;
+            // Taken and of no effect: the keys of a literal come sorted, and letters are never escaped.
+            let _: Option<bool> = options.get("ensure_ascii")?;
+            let _: Option<bool> = options.get("sort_keys")?;
+            options.assert_all_used()?;
+            json::write(state, value, indent)
+        },
+    );
+    environment.add_filter(GENERATION, |text: &str| format!("{OPEN}{text}{CLOSE}"));
+    environment
 }
 
 /// Jinja's own filters, tests and functions, as far as published templates use them: the rest would be dead weight in
 /// a browser.
 fn add_jinja(environment: &mut Environment<'_>) {
     use minijinja::{filters, functions, tests};
-    environment.add_filter("trim", filters::trim);
     environment.add_filter("length", filters::length);
     environment.add_filter("count", filters::length);
     environment.add_filter("default", filters::default);
-    environment.add_filter("string", filters::string);
-    environment.add_filter("upper", filters::upper);
-    environment.add_filter("lower", filters::lower);
-    environment.add_filter("capitalize", filters::capitalize);
-    environment.add_filter("title", filters::title);
-    environment.add_filter("safe", filters::safe);
-    environment.add_filter("dictsort", filters::dictsort);
     environment.add_filter("items", filters::items);
-    environment.add_filter("replace", filters::replace);
-    environment.add_filter("join", filters::join);
     environment.add_filter("first", filters::first);
-    environment.add_filter("last", filters::last);
     environment.add_filter("list", filters::list);
-    environment.add_filter("int", filters::int);
     environment.add_filter("map", filters::map);
     environment.add_filter("select", filters::select);
     environment.add_filter("selectattr", filters::selectattr);
     environment.add_filter("rejectattr", filters::rejectattr);
-    environment.add_filter("reverse", filters::reverse);
     environment.add_test("defined", tests::is_defined);
     environment.add_test("undefined", tests::is_undefined);
     environment.add_test("none", tests::is_none);
@@ -142,17 +172,28 @@ fn add_jinja(environment: &mut Environment<'_>) {
     environment.add_test("false", tests::is_false);
     environment.add_test("odd", tests::is_odd);
     environment.add_test("even", tests::is_even);
-    environment.add_test("equalto", tests::is_eq);
-    environment.add_test("eq", tests::is_eq);
     environment.add_test("in", tests::is_in);
-    environment.add_function("namespace", functions::namespace);
     environment.add_function("range", functions::range);
     environment.add_function("dict", functions::dict);
 }
 
-fn failed(error: &Error) -> ModelError {
+fn failed(error: &Error, source: &str) -> ModelError {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.kind() == ErrorKind::OutOfFuel {
+            return ModelError::TemplateTakesTooMuch {
+                begins: source.trim_start().chars().take(BEGINS).collect(),
+                steps: bounded::STEPS,
+                megabytes: bounded::STEPS * bounded::BYTES_A_STEP / 1_000_000,
+            };
+        }
+        cause = error.source().and_then(|cause| cause.downcast_ref());
+    }
     ModelError::Template(error.to_string())
 }
+
+/// Letters by which an error names a template: it has no name of its own.
+const BEGINS: usize = 40;
 
 /// Takes the marks around what the model writes out of a text, and keeps where they were.
 fn unmarked(marked: &str) -> Rendered {

@@ -1,18 +1,35 @@
 //! The methods of Python's strings and dictionaries that chat templates call.
 
 use minijinja::value::{Value, ValueKind, from_args};
-use minijinja::{Error, ErrorKind};
+use minijinja::{Error, ErrorKind, State};
+
+use super::bounded::{pay, weigh};
 
 /// What `value.method(arguments)` is in Python.
-pub(super) fn method(value: &Value, method: &str, arguments: &[Value]) -> Result<Value, Error> {
+pub(super) fn method(
+    state: &State<'_, '_>,
+    value: &Value,
+    method: &str,
+    arguments: &[Value],
+) -> Result<Value, Error> {
     match value.as_str() {
-        Some(text) => of_text(text, method, arguments),
+        Some(text) => of_text(state, text, method, arguments),
         None if value.kind() == ValueKind::Map => of_map(value, method, arguments),
         None => Err(ErrorKind::UnknownMethod.into()),
     }
 }
 
-fn of_text(text: &str, method: &str, arguments: &[Value]) -> Result<Value, Error> {
+/// Bytes of a part of a text that was split, beside its letters.
+const PART: usize = 64;
+
+fn of_text(
+    state: &State<'_, '_>,
+    text: &str,
+    method: &str,
+    arguments: &[Value],
+) -> Result<Value, Error> {
+    // What a method makes may be three times as long, of the letters whose capitals are several.
+    pay(state, 3 * text.len())?;
     Ok(match method {
         "strip" | "lstrip" | "rstrip" => {
             let (letters,): (Option<&str>,) = from_args(arguments)?;
@@ -29,6 +46,12 @@ fn of_text(text: &str, method: &str, arguments: &[Value]) -> Result<Value, Error
         }
         "split" => {
             let (separator, most): (Option<&str>, Option<i64>) = from_args(arguments)?;
+            let parts = match separator {
+                Some("") => 0,
+                Some(separator) => text.matches(separator).count(),
+                None => text.split_whitespace().count(),
+            };
+            pay(state, PART * (parts + 1))?;
             split(text, separator, most)?
         }
         "startswith" | "endswith" => {
@@ -57,10 +80,11 @@ fn of_text(text: &str, method: &str, arguments: &[Value]) -> Result<Value, Error
         }
         "replace" => {
             let (from, to, most): (&str, &str, Option<i64>) = from_args(arguments)?;
-            match most.and_then(|most| usize::try_from(most).ok()) {
-                Some(most) => text.replacen(from, to, most).into(),
-                None => text.replace(from, to).into(),
-            }
+            let most = most.and_then(|most| usize::try_from(most).ok());
+            let most = most.unwrap_or(usize::MAX);
+            let places = text.matches(from).take(most).count();
+            pay(state, places.saturating_mul(to.len()))?;
+            text.replacen(from, to, most).into()
         }
         "find" => {
             let (wanted,): (&str,) = from_args(arguments)?;
@@ -76,8 +100,14 @@ fn of_text(text: &str, method: &str, arguments: &[Value]) -> Result<Value, Error
         "isdigit" => (!text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())).into(),
         "join" => {
             let (parts,): (Value,) = from_args(arguments)?;
-            let parts: Vec<String> = parts.try_iter()?.map(|part| part.to_string()).collect();
-            parts.join(text).into()
+            let mut joined = String::new();
+            for (index, part) in parts.try_iter()?.enumerate() {
+                pay(state, text.len())?;
+                weigh(state, &part)?;
+                joined += if index > 0 { text } else { "" };
+                joined += &part.to_string();
+            }
+            joined.into()
         }
         _ => return Err(ErrorKind::UnknownMethod.into()),
     })

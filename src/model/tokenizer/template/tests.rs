@@ -243,8 +243,143 @@ fn a_broken_template_is_an_error() {
     assert!(refused("{{ 'a'.no_such_method() }}").contains("no_such_method"));
 }
 
+/// Ways to make much of little: each would take gigabytes, or forever.
+const HOSTILE: [(&str, &str); 22] = [
+    (
+        "loops in loops",
+        "{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}{{ c }}{% endfor %}{% endfor %}{% endfor %}",
+    ),
+    ("a text many times", "{{ 'a' * 10**8 }}"),
+    ("many times a text", "{{ 10**8 * 'a' }}"),
+    (
+        "doubled by +",
+        "{% set n = namespace(x='ab') %}{% for i in range(60) %}{% set n.x = n.x + n.x %}{% endfor %}",
+    ),
+    (
+        "doubled by ~",
+        "{% set n = namespace(x='ab') %}{% for i in range(60) %}{% set n.x = n.x ~ n.x %}{% endfor %}",
+    ),
+    (
+        "doubled by a block",
+        "{% set x = 'abcdefgh' %}{% for i in range(60) %}{% set y %}{{ x }}{{ x }}{% endset %}{% endfor %}{% set n = namespace(x=x) %}{% for i in range(60) %}{% set y %}{{ n.x }}{{ n.x }}{% endset %}{% set n.x = y %}{% endfor %}",
+    ),
+    (
+        "doubled by a macro",
+        "{% macro m(x) %}{{ x }}{{ x }}{% endmacro %}{% set n = namespace(x='ab') %}{% for i in range(60) %}{% set n.x = m(n.x) %}{% endfor %}",
+    ),
+    (
+        "doubled by replace",
+        "{% set n = namespace(x='aa') %}{% for i in range(60) %}{% set n.x = n.x.replace('a', 'aa') %}{% endfor %}",
+    ),
+    (
+        "doubled by the filter replace",
+        "{% set n = namespace(x='aa') %}{% for i in range(60) %}{% set n.x = n.x|replace('a', 'aa') %}{% endfor %}",
+    ),
+    (
+        "squared by replace",
+        "{% set x = 'a' * 100000 %}{{ x.replace('a', x) | length }}",
+    ),
+    (
+        "squared by join",
+        "{% set x = 'a' * 100000 %}{{ x.join(x.replace('a', 'a ').split()) | length }}",
+    ),
+    (
+        "one text in a list many times, joined",
+        "{{ (['a' * 100000] * 100000) | join | length }}",
+    ),
+    (
+        "one text in a list many times, as a text",
+        "{% set x = 'a' * 100000 %}{{ ([x] * 1000) ~ '' }}",
+    ),
+    (
+        "one text in a list many times, written",
+        "{% set x = 'a' * 100000 %}{{ [x] * 1000 }}",
+    ),
+    (
+        "one text in a list many times, as JSON",
+        "{% set x = 'a' * 100000 %}{{ ([x] * 1000) | tojson }}",
+    ),
+    ("a list many times", "{{ ([messages] * 10**8) | length }}"),
+    (
+        "a list many times, reversed",
+        "{{ (range(99999) | list * 99999) | reverse | length }}",
+    ),
+    (
+        "doubled lists",
+        "{% set n = namespace(x=[1]) %}{% for i in range(60) %}{% set n.x = n.x + n.x %}{% endfor %}",
+    ),
+    (
+        "lists of lists",
+        "{% set n = namespace(x=[1, 1]) %}{% for i in range(40) %}{% set n.x = [n.x, n.x] %}{% endfor %}{{ n.x | string | length }}",
+    ),
+    (
+        "lists of lists, in capitals",
+        "{% set n = namespace(x=[1, 1]) %}{% for i in range(40) %}{% set n.x = [n.x, n.x] %}{% endfor %}{{ n.x | upper }}",
+    ),
+    (
+        "lists of lists, as a refusal",
+        "{% set n = namespace(x=[1, 1]) %}{% for i in range(40) %}{% set n.x = [n.x, n.x] %}{% endfor %}{{ raise_exception(n.x) }}",
+    ),
+    (
+        "many large texts kept",
+        "{% set n = namespace(x=[]) %}{% for i in range(9999) %}{% set n.x = n.x + ['a' * 100000 ~ i] %}{% endfor %}",
+    ),
+];
+
 #[test]
-fn a_template_without_end_is_stopped() {
-    let nested = "{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}{{ c }}{% endfor %}{% endfor %}{% endfor %}";
-    assert!(refused(nested).contains("chat template"));
+fn a_template_that_makes_much_of_little_is_stopped_by_name_with_a_remedy() {
+    for (how, source) in HOSTILE {
+        let turns = [turn(Role::User, "Hello you")];
+        let template = Template::new(source).unwrap();
+        let outcome = template.render(&turns, true, &Special::default());
+        let Err(ModelError::TemplateTakesTooMuch { begins, .. }) = &outcome else {
+            panic!("{how}: {outcome:?}");
+        };
+        assert!(source.starts_with(begins.as_str()), "{how}");
+        assert!(refused(source).contains("chat_template.jinja"), "{how}");
+    }
+}
+
+#[test]
+fn a_long_conversation_takes_a_fraction_of_what_a_template_may() {
+    for (name, source) in TEMPLATES {
+        let template = Template::new(source).unwrap();
+        let said = "a long answer, with nothing in it that stands twice. ".repeat(40);
+        let turns: Vec<Turn> = (0..100)
+            .map(|at| turn([Role::User, Role::Assistant][at % 2], &said))
+            .collect();
+        let rendered = template.render(&turns, true, &Special::default());
+        assert!(rendered.unwrap().text.len() > 200_000, "{name}");
+    }
+}
+
+#[test]
+fn operators_do_as_in_python() {
+    for (expression, expected) in [
+        ("1 + 2 * 3", "7"),
+        ("1 + 0.5", "1.5"),
+        ("2 * 1.5 ~ 'a'", "3.0a"),
+        ("'ab' * 2 + 'c'", "ababc"),
+        ("2 * 'ab' ~ true ~ none", "ababTrueNone"),
+        ("'a' * -1 ~ '|'", "|"),
+        ("([1] + [2, 3]) * 2", "[1, 2, 3, 1, 2, 3]"),
+        ("(range(2) | list) + ['a']", "[0, 1, 'a']"),
+        ("true + 1", "2"),
+        ("[1, 2, 3] | last ~ ('abc' | last)", "3c"),
+        (
+            "[1, 2, 3] | reverse | join(',') ~ ('abc' | reverse)",
+            "3,2,1cba",
+        ),
+        ("messages | join('-', attribute='role')", "user"),
+        ("'a b' | title ~ ('x' | upper) ~ (' y ' | trim)", "A BXy"),
+    ] {
+        assert_eq!(
+            written(&format!("{{{{ {expression} }}}}")),
+            expected,
+            "{expression}"
+        );
+    }
+    assert!(refused("{{ 'a' + 1 }}").contains("two texts"));
+    assert!(refused("{{ 'a' * 'b' }}").contains("takes two numbers"));
+    assert!(refused("{{ undefined_name + 'a' }}").contains("chat template"));
 }

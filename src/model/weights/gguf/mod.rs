@@ -17,6 +17,7 @@ use value::Reader;
 pub use value::{Array, Value};
 
 use super::{Data, Kind, Part, Stored, Weights};
+use crate::kernels::Packing;
 use crate::model::{ModelError, ModelFile};
 
 /// A GGUF file: what it says of itself and where its tensors lie.
@@ -291,6 +292,22 @@ impl<'a> Gguf<'a> {
             .iter()
             .find(|tensor| tensor.name == name)
             .map(|tensor| &tensor.shape[..])
+    }
+
+    /// Bits that a number of it takes in memory where its blocks are kept, in the mean of all and rounded up.
+    pub fn stored_bits(&self) -> u64 {
+        let (mut bits, mut numbers) = (0, 0);
+        for Tensor { kind, shape, .. } in &self.tensors {
+            let each = match (kind.is_quantised(), kind.packing()) {
+                (false, _) => 32,
+                (true, Some(Packing::Q4)) => 5,
+                (true, _) => 9,
+            };
+            let count: u64 = shape.iter().map(|side| *side as u64).product();
+            bits += each * count;
+            numbers += count;
+        }
+        u64::div_ceil(bits, numbers.max(1))
     }
 
     /// The tensors under the hub's names, in the hub's order of rows.

@@ -88,6 +88,24 @@ fn every_type_is_widened_to_the_bits_of_the_gguf_package() {
 }
 
 #[test]
+fn what_a_number_takes_in_memory_is_the_mean_of_its_blocks() {
+    // 32 numbers of Q8_0 (34 bytes) and 64 of Q4_0 (two blocks of 18).
+    let of = |tensors: &[Vec<u8>], data| {
+        let file = File {
+            entries: Vec::new(),
+            tensors: tensors.to_vec(),
+            data,
+        };
+        Gguf::parse(&file.bytes()).unwrap().stored_bits()
+    };
+    let (eight, four) = (tensor("a", &[32], 8, 0), tensor("b", &[32, 2], 2, 64));
+    assert_eq!(of(std::slice::from_ref(&eight), 64), 9);
+    assert_eq!(of(&[eight, four], 128), 7);
+    assert_eq!(of(&[tensor("a", &[8], 0, 0)], 32), 32);
+    assert_eq!(of(&[], 0), 0);
+}
+
+#[test]
 fn blocks_of_a_query_have_the_rows_of_the_hub() {
     let file = Gguf::parse(TYPES).unwrap();
     let weights = file.weights().unwrap();
