@@ -241,6 +241,8 @@ export interface Preferred {
   row: RowName;
   round: number;
   text: string;
+  /** The passage it is about. */
+  context?: string;
   chosen: string;
   rejected: string;
   scores: [number, number];

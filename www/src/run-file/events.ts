@@ -100,7 +100,7 @@ const SHAPES: Record<RunEvent["type"], Is> = {
     rewards_margins: isNumber,
   }),
   review: shape({ row: isRow, round: isNumber, text: isText, answer: isText, score: isNumber, origin: isText }),
-  preference: shape({ row: isRow, round: isNumber, text: isText, chosen: isText, rejected: isText, scores: listOf(isNumber) }),
+  preference: shape({ row: isRow, round: isNumber, text: isText, context: maybe(isText), chosen: isText, rejected: isText, scores: listOf(isNumber) }),
   weakness: shape({ row: isRow, round: isNumber, card: isRecord }),
   quotas: shape({ row: isRow, round: isNumber, hard: listOf(isNumber), easy: listOf(isNumber) }),
   round_finished: shape({ report: isRound }),
