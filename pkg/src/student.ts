@@ -18,7 +18,7 @@ export interface LoadProgress {
 export interface LoadOptions {
   /** `auto`, the default: WebGPU where a graphics card answers, else the CPU. */
   device?: DeviceChoice;
-/**
+  /**
    * Threads on the CPU, at most. There are several only on a page that is isolated from other origins (`crossOriginIsolated`); unless
    * told, as many as are worth it. What is computed does not depend on them.
    */

@@ -4,7 +4,7 @@
 use burn::backend::Flex;
 
 use super::{Job, Packing, Place, ProductOps, dots};
-use crate::kernels::flex::{FlexTensor, floats, integers, tensor, whole};
+use crate::kernels::flex::{FlexTensor, floats, for_rows, integers, tensor, whole};
 
 /// Values of a packed weight that are unpacked at once: as floats they stay in a core's own cache.
 const UNPACKED: usize = 1 << 16;
@@ -194,12 +194,12 @@ fn unpack(
         columns / packing.values_per_word(),
         packing.scales_per_row(columns),
     );
-    for (i, row) in out.chunks_exact_mut(columns).enumerate() {
-        let at = first + i;
+    for_rows(out, columns, |row, out| {
+        let at = first + row;
         packing.unpack(
             &words[at * width..(at + 1) * width],
             &scales[at * steps..(at + 1) * steps],
-            row,
+            out,
         );
-    }
+    });
 }

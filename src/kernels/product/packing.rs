@@ -90,37 +90,46 @@ impl Packing {
     #[cfg(any(feature = "cpu", test))]
     pub(in crate::kernels) fn unpack(self, words: &[i32], scales: &[i32], out: &mut [f32]) {
         match self {
+            // Arrays of a fixed length, which a compiler makes SIMD of.
             Self::F16 => {
-                for (pair, word) in out.as_chunks_mut::<2>().0.iter_mut().zip(words) {
+                let (eights, rest) = out.as_chunks_mut::<8>();
+                let (fours, last) = words.as_chunks::<4>();
+                for (eight, four) in eights.iter_mut().zip(fours) {
+                    let mut bits = [[0; 2]; 4];
+                    for (bits, word) in bits.iter_mut().zip(four) {
+                        *bits = [*word as u32, *word as u32 >> 16];
+                    }
+                    for (value, bits) in eight.iter_mut().zip(bits.as_flattened()) {
+                        *value = half(*bits);
+                    }
+                }
+                for (pair, word) in rest.as_chunks_mut::<2>().0.iter_mut().zip(last) {
                     *pair = [half(*word as u32), half(*word as u32 >> 16)];
                 }
             }
             Self::Q8 => {
-                for ((block, words), scale) in out
-                    .chunks_exact_mut(BLOCK)
-                    .zip(words.chunks_exact(8))
-                    .zip(scales)
-                {
+                let blocks = out.as_chunks_mut::<BLOCK>().0.iter_mut();
+                for ((block, words), scale) in blocks.zip(words.as_chunks::<8>().0).zip(scales) {
                     let scale = f32::from_bits(*scale as u32);
-                    for (four, word) in block.chunks_exact_mut(4).zip(words) {
-                        for (value, byte) in four.iter_mut().zip(word.to_le_bytes()) {
-                            *value = scale * f32::from(byte as i8);
-                        }
+                    let bytes = words.map(i32::to_le_bytes);
+                    for (value, byte) in block.iter_mut().zip(bytes.as_flattened()) {
+                        *value = scale * f32::from(*byte as i8);
                     }
                 }
             }
             Self::Q4 => {
-                for ((block, words), scale) in out
-                    .chunks_exact_mut(BLOCK)
-                    .zip(words.chunks_exact(4))
-                    .zip(scales)
-                {
+                let blocks = out.as_chunks_mut::<BLOCK>().0.iter_mut();
+                for ((block, words), scale) in blocks.zip(words.as_chunks::<4>().0).zip(scales) {
                     let (scale, low) = halves(*scale as u32);
-                    for (eight, word) in block.chunks_exact_mut(8).zip(words) {
-                        let word = *word as u32;
-                        for (i, value) in eight.iter_mut().enumerate() {
-                            *value = scale * ((word >> (4 * i)) & 15) as f32 + low;
-                        }
+                    let bytes = words.map(i32::to_le_bytes);
+                    for (pair, byte) in block
+                        .as_chunks_mut::<2>()
+                        .0
+                        .iter_mut()
+                        .zip(bytes.as_flattened())
+                    {
+                        *pair =
+                            [byte & 15, byte >> 4].map(|nibble| scale * f32::from(nibble) + low);
                     }
                 }
             }
