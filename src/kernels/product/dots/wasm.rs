@@ -77,6 +77,60 @@ pub(super) fn dots(x: &Ready<'_>, rows: Rows<'_>, out: &mut [f32]) {
     }
 }
 
+/// Rows of x that go past a row of 8-bit blocks together, so that its numbers are widened once for all.
+const TILE: usize = 4;
+
+/// `out[row of the weight][row of x]` for as many rows of x as fill tiles; gives how many those are.
+#[inline(never)]
+pub(super) fn tiles(x: &[Ready<'_>], rows: Rows<'_>, out: &mut [f32]) -> usize {
+    let Rows::Q8(words, scales) = rows else {
+        return 0;
+    };
+    let m = x.len();
+    let Some(first) = x.first() else {
+        return 0;
+    };
+    let blocks = first.blocks.len();
+    let (tiles, _) = x.as_chunks::<TILE>();
+    for (tile, x) in tiles.iter().enumerate() {
+        let numbers = x.each_ref().map(|x| &x.blocks[..blocks]);
+        let factors = x.each_ref().map(|x| &x.scales[..blocks]);
+        let words = words.as_chunks::<8>().0.chunks_exact(blocks);
+        let rows = words.zip(scales.chunks_exact(blocks));
+        for (out, (words, scales)) in out.chunks_exact_mut(m).zip(rows) {
+            let mut sums = [f32x4_splat(0.0); TILE];
+            for (block, (words, scale)) in words.iter().zip(scales).enumerate() {
+                let [a, b]: [v128; 2] = cast(*words);
+                let weight = [
+                    i16x8_extend_low_i8x16(a),
+                    i16x8_extend_high_i8x16(a),
+                    i16x8_extend_low_i8x16(b),
+                    i16x8_extend_high_i8x16(b),
+                ];
+                let scale = float(*scale);
+                for (i, sum) in sums.iter_mut().enumerate() {
+                    let x: [v128; 4] = cast(numbers[i][block]);
+                    let products = i32x4_add(
+                        i32x4_add(
+                            i32x4_dot_i16x8(weight[0], x[0]),
+                            i32x4_dot_i16x8(weight[1], x[1]),
+                        ),
+                        i32x4_add(
+                            i32x4_dot_i16x8(weight[2], x[2]),
+                            i32x4_dot_i16x8(weight[3], x[3]),
+                        ),
+                    );
+                    *sum = scaled(*sum, products, scale * factors[i][block]);
+                }
+            }
+            for (out, sum) in out[tile * TILE..][..TILE].iter_mut().zip(sums) {
+                *out = total(sum);
+            }
+        }
+    }
+    tiles.len() * TILE
+}
+
 fn f16(words: &[i32], x: &[f32]) -> f32 {
     let (words, words_rest) = words.as_chunks::<4>();
     let (x, x_rest) = x.as_chunks::<8>();
