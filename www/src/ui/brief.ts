@@ -110,7 +110,7 @@ export class BriefPlace {
       ["Spent so far", `${round(brief.spent)} of ${brief.total}`],
       ["Left before it", round(left)],
     ];
-    this.numbers.replaceChildren(...numbers.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
+    this.numbers.replaceChildren(...numbers.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));
     const told = [...(brief.refusal === null ? [] : [brief.refusal]), ...brief.warnings];
     this.warnings.replaceChildren(
       ...told.map(({ message, span }) => make("li", { class: "warning" }, message, span === "" ? null : make("code", {}, span))),
