@@ -393,3 +393,66 @@ fn a_teacher_that_asks_for_tools_is_no_teacher() {
     let (address, _requests) = endpoint("200 OK", "", call.to_string());
     assert!(failed(&address).contains("chat completion"));
 }
+
+/// A brief as it was sent, and what a large model answered.
+fn exchanged(task: &str) -> (Value, String) {
+    let file = |kind: &str| {
+        let path = format!("tests/fixtures/teacher/{task}.{kind}.json");
+        std::fs::read_to_string(path).expect("the fixture")
+    };
+    let brief = serde_json::from_str(&file("brief")).expect("JSON");
+    (brief, file("answer"))
+}
+
+/// What the noise leaves alone: who is asked what, of which labels.
+fn unchanging(brief: &Value) -> Vec<String> {
+    let said = |place: usize| brief["messages"][place]["content"].as_str().expect("text");
+    let lines = said(1).lines();
+    let fixed = lines.filter(|line| {
+        ["Task: ", "Kind: ", "Labels: ", "Answer: "]
+            .iter()
+            .any(|head| line.starts_with(head))
+    });
+    std::iter::once(said(0))
+        .chain(fixed)
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn what_a_large_model_answered_to_a_brief_has_rules_for_every_label() {
+    for task in ["snips_intent", "clinc_domain", "trec6", "sst2"] {
+        let (brief, answer) = exchanged(task);
+        let fixed = unchanging(&brief);
+        let labels = fixed.iter().find_map(|line| line.strip_prefix("Labels: "));
+        let labels: Vec<&str> = labels.expect("labels").split(", ").collect();
+        let answer: Value = serde_json::from_str(&answer).expect("JSON");
+        let principles = answer["principles"].as_array().expect("principles");
+        for label in &labels {
+            let rules = principles.iter().filter(|rule| rule["label"] == **label);
+            assert!(rules.count() >= 2, "{task}: {label}");
+        }
+        for principle in principles {
+            let label = principle["label"].as_str();
+            assert!(label.is_none_or(|label| labels.contains(&label)), "{task}");
+        }
+    }
+}
+
+#[test]
+fn a_recorded_answer_belongs_to_the_brief_that_is_drawn_today_and_is_read_without_a_warning() {
+    for task in ["snips_intent", "clinc_domain"] {
+        let folder = format!("www/tasks/{task}");
+        let drawn = Command::new(env!("CARGO_BIN_EXE_seedbed"))
+            .args(["brief", &folder, "--body"])
+            .output()
+            .expect("the command starts");
+        assert!(drawn.status.success());
+        let drawn: Value = serde_json::from_slice(&drawn.stdout).expect("JSON");
+        let (brief, answer) = exchanged(task);
+        assert_eq!(unchanging(&drawn), unchanging(&brief), "{task}");
+        let task = read_folder(std::path::Path::new(&folder)).expect("the task");
+        let recorded = recorded::parse(&answer, &task).expect("principles");
+        assert_eq!(recorded.warnings, Vec::<String>::new());
+    }
+}
