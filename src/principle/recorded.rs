@@ -3,6 +3,7 @@
 //! A file comes from elsewhere, so it is not trusted: what cannot be seen is taken out, and what is left is checked
 //! like everything else.
 
+use super::api::repair;
 use super::{PrincipleError, PrincipleSet, VERSION, check_frame};
 use crate::task::Task;
 use crate::task::words::is_invisible;
@@ -16,8 +17,8 @@ pub struct Recorded {
     pub warnings: Vec<String>,
 }
 
-/// Reads a recorded [`PrincipleSet`] for a task. Principles for labels that the task does not have are left out, with
-/// a warning for each.
+/// Reads a recorded [`PrincipleSet`] for a task, or an answer as a model writes it. Principles for labels that the task does
+/// not have are left out, with a warning for each.
 ///
 /// # Errors
 ///
@@ -37,7 +38,14 @@ pub fn parse(json: &str, task: &Task) -> Result<Recorded, PrincipleError> {
             problem: message[..end].to_owned(),
         }
     };
-    let Frame { version } = serde_json::from_str(json).map_err(bad_json)?;
+    let Frame { version } = match serde_json::from_str(json) {
+        Ok(frame) => frame,
+        // Perhaps an answer as a model wrote it, copied from elsewhere.
+        Err(error) => {
+            let (set, warnings) = repair::read(json, task).map_err(|_| bad_json(error))?;
+            return Ok(Recorded { set, warnings });
+        }
+    };
     check_frame(version, 1)?;
     let mut set: PrincipleSet = serde_json::from_str(json).map_err(bad_json)?;
     check_frame(version, set.principles.len())?;

@@ -7,7 +7,7 @@
 mod body;
 mod completion;
 mod error;
-mod repair;
+pub(super) mod repair;
 #[cfg(all(not(target_arch = "wasm32"), feature = "desk"))]
 #[path = "wire_desk.rs"]
 mod wire;

@@ -10,7 +10,7 @@ use super::super::{
 use crate::task::Task;
 
 /// The principles in an answer, and what was left out.
-pub(super) fn read(
+pub(in crate::principle) fn read(
     answer: &str,
     task: &Task,
 ) -> Result<(PrincipleSet, Vec<String>), PrincipleError> {
