@@ -96,11 +96,11 @@ async fn weights_of_every_format_multiply_as_their_values_do() {
         let all: Vec<u32> = (0..n as u32).collect();
         let kept = read(weight.select(integers(&all, &device), 1.0))
             .await
-            .unwrap();
+            .expect("values");
         for m in [1, 3, 4, 9, 70] {
             let x = values(m * k);
             let found = weight.apply(floats(x.clone(), [m, k], &device));
-            for (i, found) in read(found).await.unwrap().iter().enumerate() {
+            for (i, found) in read(found).await.expect("values").iter().enumerate() {
                 let (x, row) = (&x[i / n * k..][..k], &kept[i % n * k..][..k]);
                 let right: f32 = x.iter().zip(row).map(|(a, b)| a * b).sum();
                 assert!(
@@ -110,7 +110,7 @@ async fn weights_of_every_format_multiply_as_their_values_do() {
             }
             let slope = values(m * n);
             let back = weight.apply_back(floats(slope.clone(), [m, n], &device));
-            for (i, found) in read(back).await.unwrap().iter().enumerate() {
+            for (i, found) in read(back).await.expect("values").iter().enumerate() {
                 let right: f32 = (0..n)
                     .map(|row| slope[i / k * n + row] * kept[row * k + i % k])
                     .sum();

@@ -159,6 +159,7 @@ pub fn share_glue(glue: &str, pages: u64) -> Result<String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use walrus::ir::BinaryOp;
     use walrus::{FunctionId, ValType};
