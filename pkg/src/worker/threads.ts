@@ -7,7 +7,7 @@
  */
 
 /** Where things stand in the numbers that all threads share. */
-const CELLS = 7;
+const CELLS = 6;
 
 interface Instance extends WebAssembly.Exports {
   memory: WebAssembly.Memory;
@@ -102,16 +102,15 @@ function startHelpers(count: number, start: () => Start): number {
 
 /** What the engine calls with work: it takes part, and comes back once every piece is done. */
 function spreader(instance: Instance, cells: Int32Array): (task: number, pieces: number) => void {
-  const [ROUND, TASK, PIECES, NEXT, DONE, ASLEEP, FAILED] = [0, 1, 2, 3, 4, 5, 6];
+  const [ROUND, TASK, LEFT, DONE, ASLEEP, FAILED] = [0, 1, 2, 3, 4, 5];
   const SPINS = 20_000;
   let round = 0;
   return (task, pieces) => {
     round = (round + 1) & 0xf_ffff;
     Atomics.store(cells, TASK, task);
-    Atomics.store(cells, PIECES, pieces);
     Atomics.store(cells, DONE, 0);
     // From here on pieces are taken.
-    Atomics.store(cells, NEXT, round << 12);
+    Atomics.store(cells, LEFT, (round << 12) | pieces);
     Atomics.store(cells, ROUND, round);
     if (Atomics.load(cells, ASLEEP) > 0) {
       Atomics.notify(cells, ROUND);
@@ -134,23 +133,24 @@ function spreader(instance: Instance, cells: Int32Array): (task: number, pieces:
 }
 
 /**
- * Takes pieces of the task at hand until there are none. `NEXT` holds the round beside the piece's number, so that one who comes late
- * takes nothing of a task that he does not know: between reading the task and taking a piece of it nobody has taken another.
+ * Takes pieces of the task at hand until there are none. `LEFT` holds the round and how many pieces are left of it, in one number. While
+ * some are left the engine does not go on to another task; so whoever reads the task between reading that number and changing it, and
+ * finds it unchanged, has a piece of that very task.
  */
 function drain(cells: Int32Array, piece: (task: number, piece: number) => void): void {
-  const [TASK, PIECES, NEXT, DONE, FAILED] = [1, 2, 3, 4, 6];
+  const [TASK, LEFT, DONE, FAILED] = [1, 2, 3, 5];
   for (;;) {
-    const next = Atomics.load(cells, NEXT);
+    const left = Atomics.load(cells, LEFT);
     const task = Atomics.load(cells, TASK);
-    const index = next & 0xfff;
-    if (index >= Atomics.load(cells, PIECES)) {
+    const pieces = left & 0xfff;
+    if (pieces === 0) {
       return;
     }
-    if (Atomics.compareExchange(cells, NEXT, next, next + 1) !== next) {
+    if (Atomics.compareExchange(cells, LEFT, left, left - 1) !== left) {
       continue;
     }
     try {
-      piece(task, index);
+      piece(task, pieces - 1);
     } catch {
       Atomics.store(cells, FAILED, 1);
     }
@@ -160,7 +160,7 @@ function drain(cells: Int32Array, piece: (task: number, piece: number) => void):
 
 /** All of a helper. */
 function helper(drain: (cells: Int32Array, piece: (task: number, piece: number) => void) => void): void {
-  const [ROUND, ASLEEP] = [0, 5];
+  const [ROUND, ASLEEP] = [0, 4];
   // About as long as the engine needs between two products.
   const SPINS = 20_000;
   self.onmessage = ({ data }: MessageEvent<Start>) => {
