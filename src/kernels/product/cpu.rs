@@ -8,6 +8,8 @@ use crate::kernels::flex::{FlexTensor, floats, for_rows, integers, tensor, whole
 
 /// Values of a packed weight that are unpacked at once: as floats they stay in a core's own cache.
 const UNPACKED: usize = 1 << 16;
+/// As many at most where there are many rows of activations, which are gone over anew for each part: 4 MB.
+const MOST_UNPACKED: usize = 1 << 20;
 
 /// A right side: values, or a packed weight.
 #[derive(Clone, Copy)]
@@ -100,7 +102,8 @@ fn packed(
         (job.k, job.n)
     };
     let first = job.rhs.offset / columns;
-    let at_once = (UNPACKED / columns.max(1)).clamp(1, rows.max(1));
+    let many = (2 * job.m).min(MOST_UNPACKED / columns.max(1));
+    let at_once = (UNPACKED / columns.max(1)).max(many).clamp(1, rows.max(1));
     let mut block = vec![0.0; at_once * columns];
     for begin in (0..rows).step_by(at_once) {
         let count = at_once.min(rows - begin);
