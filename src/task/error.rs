@@ -190,6 +190,23 @@ pub enum TaskError {
     },
 }
 
+/// A field that must be there is not.
+pub(super) fn missing(place: &Place, field: &'static str) -> TaskError {
+    TaskError::MissingField {
+        place: place.clone(),
+        field,
+    }
+}
+
+/// A field whose value cannot be used; `problem` goes on from its name, and ends with the remedy.
+pub(super) fn bad(place: &Place, field: &'static str, problem: &str) -> TaskError {
+    TaskError::BadField {
+        place: place.clone(),
+        field,
+        problem: problem.to_owned(),
+    }
+}
+
 /// A foreign text for a message: one line, at most `limit` characters.
 pub(super) fn shorten(text: &str, limit: usize) -> String {
     let mut characters = text.chars().map(|c| if c.is_control() { ' ' } else { c });

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use super::error::{Place, TaskError, shorten};
+use super::error::{Place, TaskError, bad, missing, shorten};
 use super::qa;
 use super::rows::{self, Row, given};
 
@@ -66,15 +66,11 @@ pub(super) fn object(
     fields: &Map<String, Value>,
     flat: bool,
 ) -> Result<Row, TaskError> {
-    let missing = |field| TaskError::MissingField {
-        place: place.clone(),
-        field,
-    };
     let (field, all, context) = match given(fields, &MESSAGES) {
         Some((field, value)) => (field, turns(place, field, value, Speaker::User)?, None),
         None => {
             let (field, mut value) =
-                given(fields, &RESPONSE).ok_or_else(|| missing(RESPONSE[0]))?;
+                given(fields, &RESPONSE).ok_or_else(|| missing(place, RESPONSE[0]))?;
             if let Some(first) = value.get(0).filter(|first| first.is_string()) {
                 // Several that are right: the first is what is learnt.
                 value = first;
@@ -84,7 +80,7 @@ pub(super) fn object(
             match said.first() {
                 Some((Speaker::Assistant, _)) | None => {
                     let (asked, value) =
-                        given(fields, &PROMPT).ok_or_else(|| missing(PROMPT[0]))?;
+                        given(fields, &PROMPT).ok_or_else(|| missing(place, PROMPT[0]))?;
                     let context = match given(fields, &CONTEXT) {
                         Some((name, about)) => Some(text(place, name, about)?),
                         None => None,
@@ -193,14 +189,6 @@ fn row(
         before.push_str(&said);
     }
     qa::checked(place, &prompt, Some(before), vec![response], flat)
-}
-
-fn bad(place: &Place, field: &'static str, problem: &str) -> TaskError {
-    TaskError::BadField {
-        place: place.clone(),
-        field,
-        problem: problem.to_owned(),
-    }
 }
 
 #[cfg(test)]

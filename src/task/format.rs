@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
-use super::error::{Place, TaskError, shorten};
+use super::error::{Place, TaskError, bad, missing, shorten};
 use super::rows::{self, Row};
 use super::words::{is_invisible, key, role_marker};
 use super::{
@@ -189,10 +189,7 @@ fn required<'a>(
     field: &'static str,
 ) -> Result<&'a str, TaskError> {
     match fields.get(field) {
-        None | Some(Value::Null) => Err(TaskError::MissingField {
-            place: Place::file(file),
-            field,
-        }),
+        None | Some(Value::Null) => Err(missing(&Place::file(file), field)),
         Some(Value::String(text)) => Ok(text),
         Some(_) => Err(bad_field(
             file,
@@ -252,11 +249,7 @@ fn read_labels(
 }
 
 fn bad_field(file: &str, field: &'static str, problem: &str) -> TaskError {
-    TaskError::BadField {
-        place: Place::file(file),
-        field,
-        problem: problem.to_owned(),
-    }
+    bad(&Place::file(file), field, problem)
 }
 
 fn checked_name(name: &str) -> Result<String, TaskError> {

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use super::error::{Place, TaskError, shorten};
+use super::error::{Place, TaskError, bad, missing, shorten};
 use super::rows::{self, Row};
 use super::{Entity, Example};
 
@@ -68,10 +68,7 @@ fn object(
         match found {
             Some((_, Value::Array(list))) => Ok(list),
             Some((field, _)) => Err(bad(&place, field, "is not a list")),
-            None => Err(TaskError::MissingField {
-                place: place.clone(),
-                field: names[0],
-            }),
+            None => Err(missing(&place, names[0])),
         }
     };
     if fields.contains_key("tokens") {
@@ -100,10 +97,7 @@ fn object(
             ));
         }
         None => {
-            return Err(TaskError::MissingField {
-                place,
-                field: "text",
-            });
+            return Err(missing(&place, "text"));
         }
     };
     let offsets: Vec<usize> = whole
@@ -256,14 +250,6 @@ fn tagged(
         open = !matches!(sign, "E" | "L" | "S" | "U");
     }
     rows::row(place, &text, "").map(|row| Row { spans, ..row })
-}
-
-fn bad(place: &Place, field: &'static str, problem: &str) -> TaskError {
-    TaskError::BadField {
-        place: place.clone(),
-        field,
-        problem: problem.to_owned(),
-    }
 }
 
 /// How many entities of each type the seeds have.

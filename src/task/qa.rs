@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::error::{Place, TaskError};
+use super::error::{Place, TaskError, bad, missing};
 use super::exchange;
 use super::rows::{self, MAX_TEXT_CHARS, Row, given};
 
@@ -307,21 +307,6 @@ pub(super) fn checked(
         answers,
         ..row
     })
-}
-
-fn missing(place: &Place, field: &'static str) -> TaskError {
-    TaskError::MissingField {
-        place: place.clone(),
-        field,
-    }
-}
-
-fn bad(place: &Place, field: &'static str, problem: &str) -> TaskError {
-    TaskError::BadField {
-        place: place.clone(),
-        field,
-        problem: problem.to_owned(),
-    }
 }
 
 #[cfg(test)]

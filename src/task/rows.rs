@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::error::{Place, TaskError};
+use super::error::{Place, TaskError, bad, missing};
 use super::ner::Named;
 
 /// The longest text a row may have, in characters.
@@ -124,39 +124,29 @@ pub(super) fn given<'r>(
 
 fn read_json_lines(file: &str, text: &str) -> Result<Vec<Row>, TaskError> {
     objects(file, text, &mut |line, fields| {
-        let place = || Place::line(file, line);
+        let place = &Place::line(file, line);
         let text = match fields.get("text") {
             None | Some(Value::Null) => {
-                return Err(TaskError::MissingField {
-                    place: place(),
-                    field: "text",
-                });
+                return Err(missing(place, "text"));
             }
             Some(Value::String(text)) => text,
-            Some(_) => return Err(not_text(place(), "text")),
+            Some(_) => return Err(not_text(place, "text")),
         };
         // Data sets often number their labels.
         let label = match fields.get("label") {
             None | Some(Value::Null) => {
-                return Err(TaskError::MissingField {
-                    place: place(),
-                    field: "label",
-                });
+                return Err(missing(place, "label"));
             }
             Some(Value::String(label)) => label.clone(),
             Some(Value::Number(label)) => label.to_string(),
-            Some(_) => return Err(not_text(place(), "label")),
+            Some(_) => return Err(not_text(place, "label")),
         };
-        row(&place(), text, &label)
+        row(place, text, &label)
     })
 }
 
-fn not_text(place: Place, field: &'static str) -> TaskError {
-    TaskError::BadField {
-        place,
-        field,
-        problem: "is not a text; put it in double quotes".to_owned(),
-    }
+fn not_text(place: &Place, field: &'static str) -> TaskError {
+    bad(place, field, "is not a text; put it in double quotes")
 }
 
 /// What serde_json says, without its own line number (it would count from the row's start).
