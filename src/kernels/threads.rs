@@ -68,10 +68,13 @@ pub(super) fn each_chunk_pair(
     }
 }
 
-/// How many threads work on one thing.
 #[cfg(target_arch = "wasm32")]
+pub(super) use tab::count;
+
+/// How many threads work on one thing.
+#[cfg(all(test, not(target_arch = "wasm32")))]
 pub(super) fn count() -> usize {
-    tab::POOL.with_borrow(|pool| pool.as_ref().map_or(1, |pool| pool.threads))
+    rayon::current_num_threads()
 }
 
 #[cfg(target_arch = "wasm32")]
@@ -87,19 +90,24 @@ mod tab {
     use wasm_bindgen::JsValue;
 
     thread_local! {
-        pub(super) static POOL: RefCell<Option<Pool>> = const { RefCell::new(None) };
+        static POOL: RefCell<Option<Pool>> = const { RefCell::new(None) };
     }
 
     #[derive(Clone)]
-    pub(super) struct Pool {
+    struct Pool {
         /// `(task, pieces)`: has every piece done by [`seedbed_piece`], here and in the helpers, and comes back after the last.
         spread: Function,
-        pub(super) threads: usize,
+        threads: usize,
     }
 
     /// From now on work is spread over `threads` threads by `spread(task, pieces)`.
     pub fn use_helpers(spread: Function, threads: usize) {
         POOL.set((threads > 1).then_some(Pool { spread, threads }));
+    }
+
+    /// How many threads work on one thing.
+    pub fn count() -> usize {
+        POOL.with_borrow(|pool| pool.as_ref().map_or(1, |pool| pool.threads))
     }
 
     /// What pieces are made of: calls `work` with the chunks from `index · size` on.

@@ -10,7 +10,6 @@
 const CELLS = 6;
 
 interface Instance extends WebAssembly.Exports {
-  memory: WebAssembly.Memory;
   __stack_pointer: WebAssembly.Global;
   __wbindgen_malloc(bytes: number, align: number): number;
   seedbed_piece(task: number, piece: number): void;
@@ -25,16 +24,10 @@ interface Start {
 }
 
 /** The engine's module for the CPU, as `xtask/src/threads.rs` leaves it. */
-interface CpuModule {
-  default(given?: { module_or_path: WebAssembly.Module; memory: WebAssembly.Memory }): Promise<unknown>;
-  use_helpers(spread: (task: number, pieces: number) => void, threads: number): void;
-  address: URL;
-  pages: number;
-}
+type CpuModule = typeof import("#engine/cpu");
 
-const PAGE = 65_536;
-/** A helper's loops hold a few tiles of numbers. */
-const STACK = 4 * PAGE;
+/** Bytes: a helper's loops hold a few tiles of numbers. */
+const STACK = 262_144;
 /** The module's own maximum, then what phones can still set aside. */
 const MAXIMA = [65_536, 32_768, 16_384];
 /** More share the memory's bandwidth only. */

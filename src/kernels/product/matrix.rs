@@ -1,9 +1,9 @@
 //! Matrix products in a tab: register tiles of WebAssembly's 128-bit vectors.
 //!
 //! With many rows both sides are packed first, so that a tile of 4 × 8 sums reads each from one place, one value after the
-//! other; that is half as fast again as reading them where they lie. A few rows of activations against a weight's rows are not worth
-//! packing a weight for: both sides run along k there, and a tile of 4 × 3 sums keeps four partial ones in each vector. Every value is
-//! summed in one order whatever tile or thread it falls to.
+//! other, which is faster than reading them where they lie. A few rows of activations against a weight's rows are not worth
+//! packing a weight for: both sides run along k there, and a tile of 4 × 3 sums keeps four partial ones in each vector. In either
+//! way a value is summed in one order, whatever tile or thread it falls to.
 
 use super::{Job, Place};
 use crate::kernels::threads;
@@ -89,22 +89,36 @@ pub(super) fn multiply(lhs: &[f32], rhs: &[f32], out: &mut [f32], job: &Job) {
     }
 }
 
-/// Some rows of the result: calls `work(first row, its rows)` in every thread.
-fn each_rows(out: &mut [f32], job: &Job, n: usize, work: impl Fn(usize, &mut [f32]) + Sync + Send) {
-    let heavy = job.m * job.k * n >= SMALL;
-    #[cfg(target_arch = "wasm32")]
-    let threads = if heavy { threads::count() } else { 1 };
-    #[cfg(not(target_arch = "wasm32"))]
-    let threads = if heavy { 2 } else { 1 };
+/// A few rows of the result, which a thread works out.
+struct Rows<'o> {
+    /// The first one's number.
+    first: usize,
+    count: usize,
+    /// Values from one to the next.
+    stride: usize,
+    out: &'o mut [f32],
+}
+
+/// Calls `work` with all rows of the result, some at a time, in every thread.
+fn each_rows(out: &mut [f32], job: &Job, work: impl Fn(Rows<'_>) + Sync + Send) {
+    let heavy = job.m * job.k * job.n >= SMALL;
     // Whole tiles, and a few pieces for each thread.
-    let rows = job.m.div_ceil(threads * 4).next_multiple_of(4);
-    let rows = if threads == 1 { job.m } else { rows };
+    let most = match heavy && threads::count() > 1 {
+        true => job.m.div_ceil(threads::count() * 4).next_multiple_of(ROWS),
+        false => job.m,
+    };
     // A single row may lie anywhere.
-    let stride = job.out.row.max(n);
-    let end = job.out.offset + (job.m - 1) * job.out.row + n;
+    let stride = job.out.row.max(job.n);
+    let end = job.out.offset + (job.m - 1) * job.out.row + job.n;
     let out = &mut out[job.out.offset..end];
-    threads::each_chunk(out, rows * stride, heavy, |chunk, out| {
-        work(chunk * rows, out);
+    threads::each_chunk(out, most * stride, heavy, |chunk, out| {
+        let first = chunk * most;
+        work(Rows {
+            first,
+            count: most.min(job.m - first),
+            stride,
+            out,
+        });
     });
 }
 
@@ -118,7 +132,7 @@ fn put(out: &mut f32, sum: f32, alpha: f32, add: bool) {
 /// Both sides along k.
 fn along(lhs: &[f32], rhs: &[f32], out: &mut [f32], job: &Job) {
     let width = job.rhs.column;
-    let block = (BLOCK / job.k).next_multiple_of(12);
+    let block = (BLOCK / job.k).next_multiple_of(3);
     for first in (0..job.n).step_by(block) {
         let count = block.min(job.n - first);
         let rhs = &rhs[job.rhs.offset + first * width..];
@@ -130,14 +144,13 @@ fn along(lhs: &[f32], rhs: &[f32], out: &mut [f32], job: &Job) {
             n: count,
             ..*job
         };
-        each_rows(out, &part, count, |row, out| {
-            let stride = part.out.row.max(count);
-            let rows = (out.len() - count) / stride + 1;
+        each_rows(out, &part, |rows| {
+            let stride = rows.stride;
             let mut done = 0;
-            while done < rows {
-                let lhs = &lhs[part.lhs.offset + (row + done) * part.lhs.row..];
-                let out = &mut out[done * stride..];
-                done += match rows - done {
+            while done < rows.count {
+                let lhs = &lhs[part.lhs.offset + (rows.first + done) * part.lhs.row..];
+                let out = &mut rows.out[done * stride..];
+                done += match rows.count - done {
                     1 => along_rows::<1>(lhs, rhs, out, stride, &part),
                     2 => along_rows::<2>(lhs, rhs, out, stride, &part),
                     3 => along_rows::<3>(lhs, rhs, out, stride, &part),
@@ -251,19 +264,15 @@ fn packed(lhs: &[f32], rhs: &[f32], out: &mut [f32], job: &Job) {
                 ..*job
             };
             let (left, right) = (&*left, &*right);
-            each_rows(out, &part, count, |row, out| {
-                let stride = part.out.row.max(count);
-                let rows = (out.len() - count) / stride + 1;
-                // No group, where there is nothing to sum.
-                let left = left.get(row * depth..).unwrap_or_default();
+            each_rows(out, &part, |rows| {
                 for column in (0..count).step_by(COLUMNS) {
                     let right = &right[column * depth..][..COLUMNS * depth];
-                    for row in (0..rows).step_by(ROWS) {
-                        let left = &left[row * depth..][..ROWS * depth];
+                    let wide = COLUMNS.min(count - column);
+                    for row in (0..rows.count).step_by(ROWS) {
+                        let left = &left[(rows.first + row) * depth..][..ROWS * depth];
                         let sums = tile(left, right);
-                        let wide = COLUMNS.min(count - column);
-                        for (i, sums) in sums.iter().enumerate().take(rows - row) {
-                            let out = &mut out[(row + i) * stride + column..][..wide];
+                        for (i, sums) in sums.iter().enumerate().take(rows.count - row) {
+                            let out = &mut rows.out[(row + i) * rows.stride + column..][..wide];
                             for (out, sum) in out.iter_mut().zip(sums.as_flattened()) {
                                 put(out, *sum, part.alpha, part.add);
                             }
@@ -401,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_does_not_depend_on_how_many_rows_are_multiplied_with_its() {
+    fn in_either_way_a_value_does_not_depend_on_how_many_rows_are_multiplied_with_its() {
         for rhs in [Place::rows(0, 96).turned(), Place::rows(0, 50)] {
             for (m, least) in [(9, 1), (40, MANY)] {
                 let (lhs, values) = (random(m * 96, 4), random(96 * 96, 5));
