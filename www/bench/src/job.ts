@@ -8,7 +8,7 @@ export interface Job {
   /** `cpu`, `wasm` or `webgpu`, as the system calls it. */
   device: string;
   /** A system's own choice, such as a data type. */
-  variant?: string;
+  variant?: string | null;
   /** Measures to take, by name. */
   measures: string[];
   warmup: number;

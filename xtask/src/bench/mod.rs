@@ -330,7 +330,7 @@ fn in_the_tab(
     kept: &mut Kept,
 ) -> Result<()> {
     let name = device.in_the_tab();
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = cores();
     for setup in plan::setups(model, device) {
         let mut measures = options.measures(model, device, plan::Place::Browser);
         if options.only.is_empty() {
@@ -344,13 +344,16 @@ fn in_the_tab(
         if measures.is_empty() || kept.has(&run) {
             continue;
         }
-        let mut job = pages.job(model, &format!("/models/{model}"), name, &measures, options);
-        job["threads"] = run["threads"].clone();
-        job["variant"] = run["variant"].clone();
+        let job = pages.job(&run, &format!("/models/{model}"), &measures, options);
         pages.run_into(&mut run, paths, "seedbed/index.html", &job)?;
         kept.add(run)?;
     }
     Ok(())
+}
+
+/// Threads that a system gets which takes every core.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// The name of a model that is asked for but not known.

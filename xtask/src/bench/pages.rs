@@ -65,24 +65,18 @@ impl Pages {
         })
     }
 
-    /// What a page is asked to do; `www/bench/src/job.ts` has the meaning of each key.
-    pub fn job(
-        &self,
-        model: &str,
-        base: &str,
-        device: &str,
-        measures: &[String],
-        options: &Options,
-    ) -> Value {
+    /// What a page is asked to do for a run; `www/bench/src/job.ts` has the meaning of each key.
+    pub fn job(&self, run: &Value, base: &str, measures: &[String], options: &Options) -> Value {
         json!({
-            "model": model,
+            "model": run["model"],
             "base": base,
-            "device": device,
+            "device": run["device"],
+            "variant": run["variant"],
+            "threads": run["threads"],
             "measures": measures,
             "warmup": options.warmup,
             "samples": options.samples,
             "budget_ms": options.budget * 1000,
-            "threads": 1,
         })
     }
 

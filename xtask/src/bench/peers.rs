@@ -9,7 +9,7 @@ use serde_json::json;
 use super::kept::Kept;
 use super::models::Bench;
 use super::pages::Pages;
-use super::{Device, Options, plan};
+use super::{Device, Options, cores, plan};
 use crate::files;
 use crate::node;
 use crate::paths::Paths;
@@ -140,7 +140,7 @@ pub fn run(
 ) -> Result<()> {
     let served = bench.root.join("peer-models");
     let given = files_of(options, bench);
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = cores();
     let wanted = options.measures(model, device, plan::Place::Browser);
     for peer in PEERS
         .iter()
@@ -183,9 +183,7 @@ pub fn run(
                 format!("/peer-models/{model}")
             }
         };
-        let mut job = pages.job(model, &base, name, &measures, options);
-        job["threads"] = run["threads"].clone();
-        job["variant"] = run["variant"].clone();
+        let job = pages.job(&run, &base, &measures, options);
         let page = format!("peers/peers/{}.html", peer.page);
         pages.run_into(&mut run, paths, &page, &job)?;
         kept.add(run)?;
