@@ -1,21 +1,17 @@
 //! The command as a shell sees it: one object on standard output, one clear line on standard error, never a panic.
 #![cfg(all(not(target_arch = "wasm32"), feature = "desk"))]
 
+#[path = "support/command.rs"]
+mod command;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
+use command::seedbed;
 use serde_json::Value;
 
 const MODEL: &str = "tests/fixtures/tiny-llama-1m";
-
-fn seedbed(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_seedbed"))
-        .args(arguments)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .expect("the command starts")
-}
 
 fn object(output: &Output) -> Value {
     assert!(

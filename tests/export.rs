@@ -1,23 +1,18 @@
 //! What a run has kept, written for other trainers and read back, on the tiny model.
 #![cfg(all(not(target_arch = "wasm32"), feature = "desk"))]
 
+#[path = "support/command.rs"]
+mod command;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
+use command::seedbed;
 use seedbed::task::{Answer, Task, parse};
 use serde_json::Value;
 
 const TIPS: &str = "tests/fixtures/tasks/tips";
 const SHOPS: &str = "tests/fixtures/tasks/shops";
-
-fn seedbed(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_seedbed"))
-        .args(arguments)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .expect("the command starts")
-}
 
 /// The folder of a run that is as short as it can be.
 fn run(task: &str, recipe: &str, more: &[&str]) -> tempfile::TempDir {
