@@ -29,7 +29,8 @@ pub struct Options {
         default_value = "www/tasks/snips_intent,www/tasks/clinc_domain"
     )]
     tasks: Vec<PathBuf>,
-    /// Recipes, separated by commas; `lance-sft_only` is lance without a part, `evokd-init` EvoKD + Init
+    /// Recipes, separated by commas; `lance-sft_only` is lance without a part, `evokd-init` EvoKD + Init, `seeds` what a
+    /// model is worth before any instance is written
     #[arg(long, value_delimiter = ',', default_value = "psi,lance,evokd")]
     recipes: Vec<String>,
     /// Beside each recipe, every one of its ablations (its own row only)
@@ -41,7 +42,7 @@ pub struct Options {
     /// Runs for each, with the seeds 1, 2, 3 …
     #[arg(long, default_value_t = 3)]
     seeds: u64,
-    /// Folder of the model
+    /// Folder of the model, or its GGUF file
     #[arg(long, default_value = "models/seedbed-3m")]
     model: PathBuf,
     /// auto, gpu or cpu
@@ -59,7 +60,7 @@ pub struct Options {
     /// Further arguments for `seedbed run`, as one text
     #[arg(long, default_value = "", allow_hyphen_values = true)]
     run: String,
-    /// Folder for the reports; one that is there is not made again
+    /// Folder for the reports, each in a folder of its model's name; one that is there is not made again
     #[arg(long, default_value = "benches/runs/recipes")]
     out: PathBuf,
     /// Makes the table of what is there, and runs nothing

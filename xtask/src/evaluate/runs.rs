@@ -45,6 +45,20 @@ impl fmt::Display for Shots {
     }
 }
 
+/// What a model is worth before any instance is written, under a name of its own among the recipes: the two rows that all
+/// recipes have.
+pub const SEEDS: &str = "seeds";
+
+/// The folder of a model's reports, of its file or folder.
+pub fn model_name(model: &Path) -> Result<String> {
+    let name = match model.extension() {
+        Some(end) if end == "gguf" => model.file_stem(),
+        _ => model.file_name(),
+    };
+    let name = name.with_context(|| format!("{} is no model", model.display()))?;
+    Ok(name.to_string_lossy().into_owned())
+}
+
 /// The parts of a recipe that can be switched off.
 pub fn ablations(recipe: &str) -> &'static [&'static str] {
     match recipe {
@@ -111,8 +125,15 @@ impl Job {
 
     /// The arguments that say what this run is.
     fn arguments(&self) -> Vec<String> {
-        let mut list = vec!["--recipe".to_owned(), self.recipe.clone()];
+        let recipe = match self.recipe.as_str() {
+            SEEDS => "psi",
+            recipe => recipe,
+        };
+        let mut list = vec!["--recipe".to_owned(), recipe.to_owned()];
         match self.variant.as_deref() {
+            None if self.recipe == SEEDS => {
+                list.extend(["--rows".into(), "untouched,seeds_only".into()]);
+            }
             Some("init") => list.push("--init".into()),
             Some(part) => {
                 list.extend(["--ablate".into(), part.to_owned()]);
@@ -130,11 +151,13 @@ impl Job {
 
     /// Makes the report, unless it is there. A run that was killed goes on where it was.
     pub fn make(&self, paths: &Paths, options: &Options, command: &Path, out: &Path) -> Result<()> {
-        let file = out.join(format!("{}.json", self.name()));
+        let model = model_name(&options.model)?;
+        let file = out.join(&model).join(format!("{}.json", self.name()));
         if file.exists() {
             return Ok(());
         }
-        let folder = target_folder(paths)?.join("evaluate").join(self.name());
+        let runs = target_folder(paths)?.join("evaluate").join(&model);
+        let folder = runs.join(self.name());
         let mut process = std::process::Command::new(command);
         process.current_dir(&paths.root).args(["run", "--json"]);
         if folder.join("run.json").exists() {
@@ -156,6 +179,7 @@ impl Job {
         let mut report: Value =
             serde_json::from_str(&text).context("`seedbed run --json` wrote no JSON")?;
         report["machine"] = machine();
+        report["recipe"] = json!(self.recipe);
         report["per_label"] = json!(self.shots.to_string());
         report["variant"] = json!(self.variant);
         files::write(&file, serde_json::to_string_pretty(&report)?.as_bytes())?;
@@ -163,14 +187,13 @@ impl Job {
     }
 }
 
-/// All reports in a folder, by name.
+/// All reports in a folder, by model and name.
 pub fn read_all(out: &Path) -> Result<Vec<Value>> {
-    let mut names: Vec<PathBuf> = fs::read_dir(out)
-        .with_context(|| format!("cannot read {}", out.display()))?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|end| end == "json"))
-        .collect();
-    names.sort();
+    let mut names = Vec::new();
+    for model in entries(out)?.into_iter().filter(|entry| entry.is_dir()) {
+        let is_report = |path: &PathBuf| path.extension().is_some_and(|end| end == "json");
+        names.extend(entries(&model)?.into_iter().filter(is_report));
+    }
     names
         .iter()
         .map(|file| {
@@ -178,6 +201,15 @@ pub fn read_all(out: &Path) -> Result<Vec<Value>> {
                 .with_context(|| format!("{} is no report; delete it to run again", file.display()))
         })
         .collect()
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut entries: Vec<PathBuf> = fs::read_dir(folder)
+        .with_context(|| format!("cannot read {}", folder.display()))?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
+    entries.sort();
+    Ok(entries)
 }
 
 #[cfg(test)]
@@ -203,6 +235,13 @@ mod tests {
     }
 
     #[test]
+    fn a_models_reports_lie_in_a_folder_of_its_name() {
+        let name = |path: &str| model_name(Path::new(path)).unwrap();
+        assert_eq!(name("models/seedbed-3m"), "seedbed-3m");
+        assert_eq!(name("kept/SmolLM2-135M.Q4_1.gguf"), "SmolLM2-135M.Q4_1");
+    }
+
+    #[test]
     fn an_ablation_makes_its_own_row_alone_and_one_of_another_recipe_is_refused() {
         let arguments = job("lance-sft_only", "all").unwrap().arguments().join(" ");
         assert_eq!(
@@ -214,6 +253,10 @@ mod tests {
                 .unwrap()
                 .arguments()
                 .contains(&"--equal".to_owned())
+        );
+        assert_eq!(
+            job("seeds", "8").unwrap().arguments().join(" "),
+            "--recipe psi --rows untouched,seeds_only --seeds-per-label 8 --seed 2"
         );
         assert!(job("psi-sft_only", "all").is_err());
         assert!("few".parse::<Shots>().is_err());

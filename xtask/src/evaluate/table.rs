@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+use super::runs::SEEDS;
 use super::stats::{mean, permutation, spread};
 
 const BEGIN: &str = "<!-- made by cargo xtask evaluate: begin -->";
@@ -33,6 +34,7 @@ fn contrasts(recipe: &str) -> &'static [(&'static str, &'static str)] {
             ("psi", "seeds_only"),
             ("direct", "seeds_only"),
         ],
+        SEEDS => &[("seeds_only", "untouched")],
         "lance" => &[("lance", "round_zero"), ("lance", "seeds_only")],
         "evokd" => &[
             ("evokd", "static"),
@@ -88,7 +90,49 @@ pub fn of(reports: &[Value], watts: f64) -> String {
         costs(&mut tables, &runs, watts);
     }
     variants(&mut tables, reports);
+    models(&mut tables, &whole);
     tables
+}
+
+/// What each model is worth before any instance is written: the reports of `seeds`, with all seeds, side by side.
+fn models(tables: &mut String, whole: &[&Value]) {
+    let runs: Vec<&Value> = whole
+        .iter()
+        .copied()
+        .filter(|run| text(run, "recipe") == SEEDS && text(run, "per_label") == "all")
+        .collect();
+    let models: BTreeSet<String> = runs.iter().map(|run| text(run, "model")).collect();
+    if models.len() < 2 {
+        return;
+    }
+    let rows = ["untouched", "seeds_only"];
+    tables.push_str("\n### Models side by side, all seeds\n\n| task |");
+    for model in &models {
+        for row in rows {
+            let _ = write!(tables, " {model}, {row} |");
+        }
+    }
+    let columns = models.len() * rows.len();
+    let _ = writeln!(tables, "\n|---|{}", "---|".repeat(columns));
+    let mut by_column = vec![Vec::new(); columns];
+    for task in tasks(&runs) {
+        let _ = write!(tables, "| {task} |");
+        let places = models.iter().flat_map(|model| rows.map(|row| (model, row)));
+        for (column, (model, row)) in by_column.iter_mut().zip(places) {
+            let own = runs
+                .iter()
+                .filter(|run| text(run, "task") == task && text(run, "model") == *model);
+            let found: Vec<f64> = own.filter_map(|run| accuracy(run, row)).collect();
+            let _ = write!(tables, " {} |", spread(&found));
+            column.extend((!found.is_empty()).then(|| mean(&found)));
+        }
+        tables.push('\n');
+    }
+    tables.push_str("| mean over its tasks |");
+    for column in by_column {
+        let _ = write!(tables, " {} |", spread(&[mean(&column)]));
+    }
+    tables.push('\n');
 }
 
 fn tasks(runs: &[&Value]) -> BTreeSet<String> {
@@ -300,6 +344,26 @@ mod tests {
             "| psi − seeds_only | 10.0 ± 0.0 | 2 | 1 of 1 | – |",
             "| t | psi 4 of 10 | 100 + 10 | 120 | 0.50 | 9 |",
             "| psi | all | no_filter | 55.0 | 60.0 | -5.0 | 1 | – |",
+        ] {
+            assert!(tables.contains(line), "{line}\n{tables}");
+        }
+    }
+
+    #[test]
+    fn models_stand_side_by_side_where_two_were_measured_on_their_seeds() {
+        let seeds = |model: &str, task: &str, untouched: f64, seeds: f64| {
+            json!({"task": task, "model": model, "recipe": SEEDS, "per_label": "all", "seed": 1, "variant": null,
+                "rows": {"untouched": {"accuracy": untouched, "n": 7}, "seeds_only": {"accuracy": seeds, "n": 7}}})
+        };
+        let one = [seeds("small", "a", 0.1, 0.5), seeds("small", "b", 0.3, 0.7)];
+        assert!(!of(&one, 15.0).contains("side by side"));
+        let [a, b] = one;
+        let tables = of(&[a, b, seeds("large", "a", 0.2, 0.9)], 15.0);
+        for line in [
+            "| task | large, untouched | large, seeds_only | small, untouched | small, seeds_only |",
+            "| a | 20.0 | 90.0 | 10.0 | 50.0 |",
+            "| b | – | – | 30.0 | 70.0 |",
+            "| mean over its tasks | 20.0 | 90.0 | 20.0 | 60.0 |",
         ] {
             assert!(tables.contains(line), "{line}\n{tables}");
         }
