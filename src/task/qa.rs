@@ -192,12 +192,11 @@ pub(super) fn table(
     names: &[&[&'static str]; 3],
     flat: bool,
 ) -> Option<Result<Vec<Row>, TaskError>> {
-    let records = match rows::csv(file, text) {
-        Ok(records) => records,
-        Err(error) => return Some(Err(error)),
-    };
-    let Some(((_, header), records)) = records.split_first() else {
-        return Some(Ok(Vec::new()));
+    let mut records = rows::csv(file, text);
+    let header = match records.next() {
+        Some(Ok((_, header))) => header,
+        Some(Err(error)) => return Some(Err(error)),
+        None => return Some(Ok(Vec::new())),
     };
     let column = |names: &[&'static str]| {
         let is = |name: &&'static str, field: &String| field.trim().eq_ignore_ascii_case(name);
@@ -207,9 +206,10 @@ pub(super) fn table(
     };
     let [question, context, answer] = names.map(column);
     let (question, answer) = (question?, answer?);
-    let rows = records.iter().map(|(line, fields)| {
+    let rows = records.map(|record| {
+        let (line, fields) = record?;
         let field = |column: usize| fields.get(column).map_or("", String::as_str);
-        let place = Place::line(file, *line);
+        let place = Place::line(file, line);
         let context = context.map(field).map(str::to_owned);
         let answers = vec![field(answer).to_owned()];
         checked(&place, field(question), context, answers, flat)

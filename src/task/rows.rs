@@ -1,6 +1,9 @@
 //! Labelled rows in three formats: JSON lines, CSV with a header, and lines `label<TAB>text`. Rows of other kinds of task are
 //! read beside it, in `ner` and `qa`, with the same means.
 
+use std::iter::Peekable;
+use std::str::Chars;
+
 use serde_json::{Map, Value};
 
 use super::error::{Place, TaskError, bad, missing};
@@ -46,6 +49,14 @@ pub(super) fn read(file: &str, text: &str) -> Result<Vec<Row>, TaskError> {
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) fn line_at(before: &[u8]) -> usize {
     1 + before.iter().filter(|&&byte| byte == b'\n').count()
+}
+
+/// For the rows of a text of which a line may be a row: a list that grew would hold them twice for a while, and a row of four
+/// bytes is large already.
+fn room(text: &str) -> Vec<Row> {
+    // The shortest row is one character, a comma or tab, another, and the line's end.
+    let most = lines(text).filter(|(_, line)| line.len() > 2).count();
+    Vec::with_capacity(most)
 }
 
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
@@ -159,7 +170,7 @@ pub(super) fn json_problem(error: &serde_json::Error) -> String {
 }
 
 fn read_tab_lines(file: &str, text: &str) -> Result<Vec<Row>, TaskError> {
-    let mut rows = Vec::new();
+    let mut rows = room(text);
     for (line, content) in lines(text) {
         if content.trim().is_empty() {
             continue;
@@ -182,11 +193,9 @@ struct Columns {
 
 impl Columns {
     fn of_header(line: &str) -> Option<Self> {
-        let records = csv_records(line, 1).ok()?;
+        let (_, header) = CsvRecords::of(line, 1).next()?.ok()?;
         let find = |name: &str| {
-            records
-                .first()?
-                .1
+            header
                 .iter()
                 .position(|field| field.trim().eq_ignore_ascii_case(name))
         };
@@ -203,9 +212,9 @@ fn read_csv(
     header: usize,
     columns: Columns,
 ) -> Result<Vec<Row>, TaskError> {
-    let records = csv(file, text)?;
-    let mut rows = Vec::new();
-    for (line, fields) in records {
+    let mut rows = room(text);
+    for record in csv(file, text) {
+        let (line, fields) = record?;
         if line <= header || fields.iter().all(|field| field.trim().is_empty()) {
             continue;
         }
@@ -235,73 +244,108 @@ fn read_csv(
     Ok(rows)
 }
 
+/// A record of a CSV text, with the line on which it starts.
+pub(super) type Record = (usize, Vec<String>);
+
 /// All records of a CSV text, the header first.
-pub(super) fn csv(file: &str, text: &str) -> Result<Records, TaskError> {
-    csv_records(text, 1).map_err(|(line, problem)| TaskError::BadCsv {
-        place: Place::line(file, line),
-        problem,
+pub(super) fn csv(file: &str, text: &str) -> impl Iterator<Item = Result<Record, TaskError>> {
+    CsvRecords::of(text, 1).map(move |record| {
+        record.map_err(|(line, problem)| TaskError::BadCsv {
+            place: Place::line(file, line),
+            problem,
+        })
     })
 }
 
-type Records = Vec<(usize, Vec<String>)>;
+/// RFC 4180 records, one at a time: fields may be quoted, then they may hold commas, line breaks and doubled quotes. All
+/// records must have as many fields as the first one. Nothing follows a fault.
+struct CsvRecords<'t> {
+    characters: Peekable<Chars<'t>>,
+    /// The line that is read next.
+    line: usize,
+    /// The fields of the first record.
+    width: Option<usize>,
+    done: bool,
+}
 
-/// RFC 4180 records, each with the line on which it starts: fields may be quoted, then they may hold commas, line
-/// breaks and doubled quotes. All records must have as many fields as the first one.
-fn csv_records(text: &str, first_line: usize) -> Result<Records, (usize, &'static str)> {
-    let mut records: Records = Vec::new();
-    let mut fields = Vec::new();
-    let mut field = String::new();
-    let (mut line, mut start) = (first_line, first_line);
-    let mut quoted = false;
-    let mut was_quoted = false;
-    let mut characters = text.chars().peekable();
-    loop {
-        let c = characters.next();
-        match c {
-            None if quoted => return Err((start, "a quote is not closed")),
-            Some('"') if quoted => {
-                if characters.next_if_eq(&'"').is_some() {
-                    field.push('"');
-                } else {
-                    quoted = false;
-                }
-            }
-            Some(c) if quoted => {
-                line += usize::from(c == '\n');
-                field.push(c);
-            }
-            Some('"') if field.is_empty() && !was_quoted => {
-                quoted = true;
-                was_quoted = true;
-            }
-            Some('\r') if characters.peek().is_none_or(|&next| next == '\n') => {}
-            Some(',') => {
-                fields.push(std::mem::take(&mut field));
-                was_quoted = false;
-            }
-            None | Some('\n') => {
-                fields.push(std::mem::take(&mut field));
-                let blank = fields.len() == 1 && !was_quoted && fields[0].trim().is_empty();
-                let record = std::mem::take(&mut fields);
-                was_quoted = false;
-                if !blank {
-                    if records
-                        .first()
-                        .is_some_and(|(_, first)| first.len() != record.len())
-                    {
-                        return Err((start, "the row has more or fewer fields than the header"));
-                    }
-                    records.push((start, record));
-                }
-                line += 1;
-                start = line;
-                if c.is_none() {
-                    return Ok(records);
-                }
-            }
-            Some(_) if was_quoted => return Err((line, "there is text after a closing quote")),
-            Some(c) => field.push(c),
+impl<'t> CsvRecords<'t> {
+    fn of(text: &'t str, first_line: usize) -> Self {
+        Self {
+            characters: text.chars().peekable(),
+            line: first_line,
+            width: None,
+            done: false,
         }
+    }
+
+    /// The next record that is not blank.
+    fn read(&mut self) -> Result<Option<Record>, (usize, &'static str)> {
+        while !self.done {
+            let start = self.line;
+            let (fields, blank) = self.fields(start)?;
+            if blank {
+                continue;
+            }
+            if *self.width.get_or_insert(fields.len()) != fields.len() {
+                return Err((start, "the row has more or fewer fields than the header"));
+            }
+            return Ok(Some((start, fields)));
+        }
+        Ok(None)
+    }
+
+    /// The fields up to the end of the record, and whether there is nothing in them.
+    fn fields(&mut self, start: usize) -> Result<(Vec<String>, bool), (usize, &'static str)> {
+        let mut fields = Vec::new();
+        let mut field = String::new();
+        let (mut quoted, mut was_quoted) = (false, false);
+        loop {
+            let c = self.characters.next();
+            match c {
+                None if quoted => return Err((start, "a quote is not closed")),
+                Some('"') if quoted => {
+                    if self.characters.next_if_eq(&'"').is_some() {
+                        field.push('"');
+                    } else {
+                        quoted = false;
+                    }
+                }
+                Some(c) if quoted => {
+                    self.line += usize::from(c == '\n');
+                    field.push(c);
+                }
+                Some('"') if field.is_empty() && !was_quoted => {
+                    quoted = true;
+                    was_quoted = true;
+                }
+                Some('\r') if self.characters.peek().is_none_or(|&next| next == '\n') => {}
+                Some(',') => {
+                    fields.push(std::mem::take(&mut field));
+                    was_quoted = false;
+                }
+                None | Some('\n') => {
+                    fields.push(field);
+                    let blank = fields.len() == 1 && !was_quoted && fields[0].trim().is_empty();
+                    self.line += 1;
+                    self.done = c.is_none();
+                    return Ok((fields, blank));
+                }
+                Some(_) if was_quoted => {
+                    return Err((self.line, "there is text after a closing quote"));
+                }
+                Some(c) => field.push(c),
+            }
+        }
+    }
+}
+
+impl Iterator for CsvRecords<'_> {
+    type Item = Result<Record, (usize, &'static str)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let record = self.read();
+        self.done |= record.is_err();
+        record.transpose()
     }
 }
 
