@@ -1,6 +1,11 @@
-"""Load an exported model with transformers, as a stranger would, and show what it writes."""
+"""Load an exported model with transformers, as a stranger would, and show what it writes.
+
+--write keeps the tokens of the prompts and of the greedy answers, which the engine's are held against (`tests/bundled.rs`).
+"""
 
 import argparse
+import json
+from pathlib import Path
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -19,14 +24,19 @@ CHATS = [
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__)
-    p.add_argument("--model", default="../seedbed-3m")
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--model", default="../seedbed-3m", help="a model folder or a GGUF file")
+    p.add_argument("--write", help="a JSON file")
     p.add_argument("--temperature", type=float, default=0.8)
     p.add_argument("--seed", type=int, default=1)
     a = p.parse_args()
 
-    tokenizer = AutoTokenizer.from_pretrained(a.model)
-    model = AutoModelForCausalLM.from_pretrained(a.model, dtype=torch.float32).eval()
+    path = Path(a.model)
+    where = {"gguf_file": path.name} if path.suffix == ".gguf" else {}
+    folder = path.parent if where else path
+    tokenizer = AutoTokenizer.from_pretrained(folder, **where)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, **where).eval()
+    kept = []
     print(sum(w.numel() for w in model.parameters()), "parameters")
     for text in [STORY, "  two  spaces\n\ttab 1234 caf\u00e9 \u4e2d\u6587 \U0001f331 'it's' <|im_start|>user\nhi<|im_end|>\n", *CHATS]:
         assert tokenizer.decode(tokenizer(text)["input_ids"]) == text, text
@@ -39,11 +49,15 @@ def main():
             assert text == f"<|im_start|>user\n{prompt}<|im_end|>\n<|im_start|>assistant\n"
         ids = tokenizer(text, return_tensors="pt")["input_ids"]
         print("\n" + prompt)
+        kept.append({"prompt": prompt, "chat": prompt is not STORY, "ids": ids[0].tolist()})
         for kind in ("greedy", "sampled"):
             torch.manual_seed(a.seed)
             how = dict(do_sample=False) if kind == "greedy" else dict(do_sample=True, temperature=a.temperature, top_k=0)
             out = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=48, **how)
+            kept[-1].setdefault("new_ids", out[0, ids.shape[1]:].tolist())
             print(f"  [{kind}]", tokenizer.decode(out[0, ids.shape[1]:], skip_special_tokens=True).strip())
+    if a.write:
+        Path(a.write).write_text(json.dumps(kept) + "\n")
 
 
 if __name__ == "__main__":

@@ -108,18 +108,23 @@ class Body(nn.Module):
         self.register_buffer("cos", angle.cos(), persistent=False)
         self.register_buffer("sin", angle.sin(), persistent=False)
 
-    def forward(self, ids):
+    def forward(self, ids, before=()):
+        """The last hidden state, and the hidden state before each of the layers that are named."""
         t = ids.shape[1]
-        x, cos, sin = self.embed_tokens(ids), self.cos[:t], self.sin[:t]
-        for layer in self.layers:
+        x, cos, sin = self.embed_tokens(ids).float(), self.cos[:t], self.sin[:t]
+        on_the_way = []
+        for i, layer in enumerate(self.layers):
+            if i in before:
+                on_the_way.append(x)
             x = layer(x, cos, sin)
-        return self.norm(x)
+        return self.norm(x), on_the_way
 
 
 class Llama(nn.Module):
-    def __init__(self, config):
+    def __init__(self, config, layers=()):
+        """`layers`: of the model that this one is cut from, those which it has."""
         super().__init__()
-        self.config, self.model = config, Body(config)
+        self.config, self.layers, self.model = config, layers, Body(config)
         for name, p in self.named_parameters():
             if p.dim() == 2:
                 # what writes into the residual stream starts smaller, so that depth does not blow it up
@@ -127,10 +132,29 @@ class Llama(nn.Module):
                 nn.init.normal_(p, std=0.02 * scale)
 
     def forward(self, ids):
-        return F.linear(self.model(ids), self.model.embed_tokens.weight)
+        return F.linear(self.model(ids)[0], self.model.embed_tokens.weight)
 
     def loss(self, ids, targets, weights):
         """Weighted mean cross entropy. Targets of weight 0 do not count."""
         logits = self(ids).float()
         nll = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
         return (nll * weights.flatten()).sum() / weights.sum().clamp(min=1.0)
+
+    def distil(self, ids, targets, weights, taught, teacher, share, match):
+        """`loss`, of which `share` is the divergence from the teacher's predictions (where `taught` is 1; none where it is 0),
+        and `match` times the distance from the teacher's hidden states before the layers that both have."""
+        layers = self.layers
+        hidden, mine = self.model(ids, range(len(layers)))
+        with torch.no_grad():
+            aim, its = teacher.model(ids, layers)
+            aim = F.linear(aim, teacher.model.embed_tokens.weight).float().log_softmax(-1)
+        logits = F.linear(hidden, self.model.embed_tokens.weight).float().log_softmax(-1).flatten(0, 1)
+        nll = F.nll_loss(logits, targets.flatten(), reduction="none")
+        divergence = F.kl_div(logits, aim.flatten(0, 1), reduction="none", log_target=True).sum(-1)
+        share = share * taught.flatten()
+        each = (1 - share) * nll + share * divergence
+        if match:
+            # relative to the state's own size: the later layers' are a hundred times the first ones'
+            each = each + match * sum(((m - t.float()).square().sum(-1) / t.float().square().sum(-1)).flatten()
+                                      for m, t in zip(mine[1:], its[1:])) / (len(layers) - 1)
+        return (each * weights.flatten()).sum() / weights.sum().clamp(min=1.0)

@@ -13,6 +13,7 @@ import json
 import os
 import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,38 +21,43 @@ import torch
 import torch.multiprocessing as mp
 
 from model import Config, Llama
-from texts import SHARES
+from texts import CUT_SHARES, SHARES
 
 # loss weight by role (padding, prompt, answer, label); a label is one or two tokens among fifty, hence its weight
 LEARN_ALL = torch.tensor([0.0, 0.5, 1.0, 4.0])
 LEARN_ANSWERS = torch.tensor([0.0, 0.0, 1.0, 4.0])
+# what a teacher says counts everywhere but on labels: the made-up tasks' answers are known, and it only guesses them
+TAUGHT = torch.tensor([0.0, 1.0, 1.0, 0.0])
 
 
 class Data:
     """Micro-batches, a pure function of (seed, step, index)."""
 
-    def __init__(self, folder, seed):
+    def __init__(self, folder, seed, shares):
         folder, self.seed = Path(folder), seed
-        self.plain = {s: np.memmap(folder / f"plain-{s}.bin", dtype=np.uint16, mode="r") for s in SHARES}
+        self.plain = {s: np.memmap(folder / f"plain-{s}.bin", dtype=np.uint16, mode="r") for s in shares}
         self.names = list(self.plain)
-        self.shares = np.array([SHARES[s] for s in self.names]) / sum(SHARES.values())
+        self.shares = np.array([shares[s] for s in self.names]) / sum(shares.values())
         self.chat = dict(np.load(folder / "chat.npz"))
 
     def batch(self, step, index, rows, chat_share, role_weights):
         rng = np.random.default_rng([self.seed, step, index])
-        tokens, weights = [], []
+        tokens, weights, taught = [], [], []
         for _ in range(rows):
             if rng.random() < chat_share:
                 i = rng.integers(len(self.chat["tokens"]))
                 tokens.append(self.chat["tokens"][i])
-                weights.append(role_weights[torch.from_numpy(self.chat["roles"][i][1:].astype(np.int64))])
+                roles = torch.from_numpy(self.chat["roles"][i][1:].astype(np.int64))
+                weights.append(role_weights[roles])
+                taught.append(TAUGHT[roles])
             else:
                 stream = self.plain[self.names[rng.choice(len(self.names), p=self.shares)]]
                 start = rng.integers(len(stream) - 257)
                 tokens.append(np.asarray(stream[start:start + 257]))
                 weights.append(torch.ones(256))
+                taught.append(torch.ones(256))
         tokens = torch.from_numpy(np.stack(tokens).astype(np.int64))
-        return tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous(), torch.stack(weights)
+        return tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous(), torch.stack(weights), torch.stack(taught)
 
 
 def orthogonalise(g):
@@ -137,11 +143,13 @@ def validate(loss, folder, rows):
             "labels": mean(data["tokens"], (roles == 3).float())}
 
 
-def worker(rank, a, model, optimiser, shared, barrier, lock):
+def worker(rank, a, model, teacher, optimiser, shared, barrier, lock):
     torch.set_num_threads(1)
     optimiser.attach(rank)
-    data = Data(a.tokens, a.seed)
-    loss = torch.compile(model.loss) if a.compile else model.loss
+    data = Data(a.tokens, a.seed, CUT_SHARES if a.start else SHARES)
+    taught = partial(model.distil, teacher=teacher, share=a.share, match=a.match)
+    loss = taught if teacher else lambda ids, targets, weights, _: model.loss(ids, targets, weights)
+    loss = torch.compile(loss) if a.compile else loss
     begun, before, log_at, save_at = time.time(), shared["seconds"].item(), 0.0, 0.0
     out = Path(a.out)
 
@@ -186,7 +194,7 @@ def worker(rank, a, model, optimiser, shared, barrier, lock):
                 save(out, model, optimiser, shared, a)
     if rank == 0:
         save(out, model, optimiser, shared, a)
-        write_log(out, done=True, tokens=int(shared["tokens"]), valid=validate(loss, a.tokens, a.rows))
+        write_log(out, done=True, tokens=int(shared["tokens"]), valid=validate(model.loss, a.tokens, a.rows))
 
 
 def write_log(out, **entry):
@@ -198,7 +206,7 @@ def write_log(out, **entry):
 
 def save(out, model, optimiser, shared, a):
     state = {"model": model.state_dict(), "first": optimiser.first, "second": optimiser.second, "shared": shared,
-             "config": asdict(model.config), "arguments": vars(a)}
+             "config": asdict(model.config), "layers": model.layers, "arguments": vars(a)}
     torch.save(state, out / "checkpoint.tmp")
     os.replace(out / "checkpoint.tmp", out / "checkpoint.pt")
 
@@ -207,6 +215,10 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--tokens", default="build/tokens")
     p.add_argument("--out", default="build/run")
+    p.add_argument("--start", help="weights to begin with: start.pt of cut.py")
+    p.add_argument("--teacher", help="a model to learn from: teacher.pt of cut.py")
+    p.add_argument("--share", type=float, default=0.6, help="of the loss, that is the divergence from the teacher")
+    p.add_argument("--match", type=float, default=0.0, help="weight of the distance from the teacher's hidden states")
     p.add_argument("--minutes", type=float, default=80)
     p.add_argument("--processes", type=int, default=2)
     p.add_argument("--rows", type=int, default=4, help="sequences of 256 tokens per micro-batch")
@@ -228,6 +240,16 @@ def main():
     out = Path(a.out)
     out.mkdir(parents=True, exist_ok=True)
     model = Llama(Config())
+    if a.start:
+        start = torch.load(a.start)
+        model = Llama(Config(**start["config"]), start["layers"])
+        model.load_state_dict(start["model"])
+    teacher = None
+    if a.teacher:
+        whole = torch.load(a.teacher)
+        teacher = Llama(Config(**whole["config"])).bfloat16().requires_grad_(False)
+        teacher.load_state_dict(whole["model"])
+        teacher.share_memory()
     optimiser = Optimiser(model, a.processes)
     shared = {k: torch.zeros((), dtype=torch.float64) for k in ("seconds", "progress", "next", "step", "tokens", "loss")}
     if (out / "checkpoint.pt").exists():
@@ -240,7 +262,7 @@ def main():
     shared = {k: v.share_memory_() for k, v in shared.items()}
     context = mp.get_context("spawn")
     barrier, lock = context.Barrier(a.processes), context.Lock()
-    mp.spawn(worker, (a, model, optimiser, shared, barrier, lock), nprocs=a.processes)
+    mp.spawn(worker, (a, model, teacher, optimiser, shared, barrier, lock), nprocs=a.processes)
 
 
 if __name__ == "__main__":

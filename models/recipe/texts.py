@@ -24,6 +24,18 @@ SHARES = {
     "us_state_union": 1.0,
     "books_young_readers": 38.0,
 }
+# For a model cut out of a larger one, which knows English already and is to stay at home in today's.
+CUT_SHARES = {
+    "stories_african_storybook": 8.0,
+    "stories_pratham_books": 12.0,
+    "onestop_english": 24.0,
+    "wikitext2_valid": 6.0,
+    "clinc_wiki_sentences": 10.0,
+    "openstax_economics": 8.0,
+    "openstax_anthropology": 8.0,
+    "us_state_union": 2.0,
+    "books_young_readers": 22.0,
+}
 
 # One spelling per character: a 4096-piece vocabulary has no room for three kinds of quotation mark.
 PLAIN = str.maketrans({
