@@ -200,7 +200,7 @@ settings! {
     epochs: usize = 5, in 1..=1000;
     /// Rows of a training batch.
     batch: usize = 8, in 1..=1024;
-    /// Peak learning rate; chosen by the model's width unless given.
+    /// Peak learning rate; chosen by the model's width and depth unless given.
     learning_rate: Option<f64> = None, in 0.000000001..=1;
     /// Rank of the adapter.
     rank: usize = 16, in 1..=1024;

@@ -55,7 +55,11 @@ impl<'a> Bench<'a> {
             )?,
         };
         let config = TrainerConfig {
-            schedule: Schedule::cosine(settings.rate(shape.hidden_size), steps, 0.1),
+            schedule: Schedule::cosine(
+                settings.rate(shape.hidden_size, shape.num_hidden_layers),
+                steps,
+                0.1,
+            ),
             optimiser: AdamWConfig::default(),
         };
         Ok(Trainer::new(self.model, adapter, config))
@@ -169,7 +173,8 @@ impl<'a> Bench<'a> {
     ) -> Result<Adapter, Error> {
         let settings = self.settings;
         let steps = pairs.len().div_ceil(settings.batch);
-        let peak = settings.rate(self.model.decoder.config().hidden_size) * PREFERENCE_RATE;
+        let shape = self.model.decoder.config();
+        let peak = settings.rate(shape.hidden_size, shape.num_hidden_layers) * PREFERENCE_RATE;
         let config = TrainerConfig {
             schedule: Schedule::cosine(peak, steps, 0.1),
             optimiser: AdamWConfig::default(),
