@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import type { Plugin } from "vite";
+import { BUNDLED_MODEL } from "../pkg/src/models/bundled.ts";
 
 const WORKER = "sw.js";
 
@@ -30,7 +31,8 @@ export function offline(): Plugin {
         version: hash.digest("hex").slice(0, 16),
         // The page itself goes by its folder: some servers send `index.html` there.
         page: ["", ...all.filter((file) => !set.has(file) && !isModel(file) && file !== "index.html")],
-        model: all.filter(isModel),
+        // A larger one that comes with the page is kept once it was used.
+        model: all.filter((file) => file.startsWith(`models/${BUNDLED_MODEL}/`)),
         engines,
       };
       const worker = join(folder, WORKER);

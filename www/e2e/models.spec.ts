@@ -38,8 +38,9 @@ class Panel {
     return this.page.locator("#models-plan");
   }
 
+  /** Beside those that come with the page. */
   get rows() {
-    return this.page.locator("#models-list > li");
+    return this.page.locator("#models-list > li").filter({ hasNotText: "seedbed-" });
   }
 
   get error() {
@@ -107,11 +108,11 @@ test("a model out of files is described, copied, chosen, run, still there after 
   await expect(panel.plan).toContainText("your files");
   await expect(panel.plan).toContainText("can run and fine-tune it");
   await page.getByRole("button", { name: "Copy and use" }).click();
-  await expect(panel.rows).toHaveCount(2);
+  await expect(panel.rows).toHaveCount(1);
   const radio = page.getByRole("radio", { name: "A model of your files" });
   await expect(radio).toBeChecked();
   const hash = createHash("sha256").update(readFileSync(fixture("tiny-llama-1m/model.safetensors"))).digest("hex");
-  await expect(panel.rows.nth(1)).toContainText(hash);
+  await expect(panel.rows.first()).toContainText(hash);
 
   await page.getByLabel("Kept in memory as").selectOption("q8");
   await studio.run();
@@ -121,7 +122,7 @@ test("a model out of files is described, copied, chosen, run, still there after 
   await expect(radio).toBeChecked({ timeout: 120_000 });
   await expect(page.getByLabel("Kept in memory as")).toHaveValue("q8");
   await page.getByRole("button", { name: "Delete A model of your files" }).click();
-  await expect(panel.rows).toHaveCount(1);
+  await expect(panel.rows).toHaveCount(0);
   await expect(page.getByRole("radio", { name: "seedbed-3m" })).toBeChecked();
   expect(await panel.inStorage()).toEqual([]);
   expect(studio.errors).toEqual([]);
@@ -139,14 +140,32 @@ test("a download that broke off is continued after a reload, checked against the
   await page.reload();
   hub.cutAfter = null;
   hub.asked.length = 0;
-  await expect(panel.rows).toHaveCount(2);
+  await expect(panel.rows).toHaveCount(1);
   await page.getByRole("button", { name: "Continue seed/tiny" }).click();
   await expect(page.getByRole("radio", { name: "seed/tiny" })).toBeChecked();
   expect(hub.asked).toEqual(["model.safetensors 300000"]);
-  await expect(panel.rows.nth(1)).toContainText(`${hub.sha256}, as the hub publishes it`);
+  await expect(panel.rows.first()).toContainText(`${hub.sha256}, as the hub publishes it`);
   await page.getByText("What was asked of the hub").click();
   await expect(page.locator("#models-asked-list li")).toHaveCount(1);
   await expect(page.locator("#models-asked-list li")).toContainText(`${HUB}/seed/tiny/resolve/${COMMIT}/model.safetensors`);
+  expect(studio.errors).toEqual([]);
+});
+
+test("the larger model that comes with the page is fetched when it is used, stays chosen, and is kept from then on", async ({ page }) => {
+  test.setTimeout(240_000);
+  const { studio } = await Panel.open(page);
+  await expect(page.locator("#offline")).toBeVisible();
+  const kept = () => page.evaluate(async () => (await caches.match(new URL("models/seedbed-28m/seedbed-28m.gguf", document.baseURI))) !== undefined);
+  expect(await kept()).toBe(false);
+  await page.getByRole("radio", { name: "seedbed-28m" }).check();
+  await expect(page.getByLabel("Kept in memory as")).toBeHidden();
+  await page.reload();
+  await expect(page.getByRole("radio", { name: "seedbed-28m" })).toBeChecked({ timeout: 120_000 });
+  await page.getByText("Hear it speak").click();
+  await page.locator("#models-text").fill("Write a sentence about food.");
+  await page.locator("#models-text").press("Enter");
+  await expect(page.locator("#models-said")).toHaveText(/\w/, { timeout: 120_000 });
+  await expect.poll(kept).toBe(true);
   expect(studio.errors).toEqual([]);
 });
 
@@ -170,7 +189,7 @@ test("a GGUF file can be kept as it is stored, with the memory that this takes",
   const dtype = page.getByLabel("Kept in memory as");
   await panel.choose(TINY.map(({ path }) => path));
   await page.getByRole("button", { name: "Copy and use" }).click();
-  await expect(panel.rows).toHaveCount(2);
+  await expect(panel.rows).toHaveCount(1);
   // Of other files it would be 32 bits.
   await expect(dtype.locator("option")).toHaveCount(4);
   await panel.choose([fixture("tiny-qwen2/model.gguf")]);
@@ -195,7 +214,7 @@ test("a file with another hash than the hub lists is thrown away", async ({ page
   await panel.lookUp("seed/tiny");
   await page.getByRole("button", { name: "Download and use" }).click();
   await expect(panel.error).toContainText("model.safetensors is not what the hub lists");
-  await expect(panel.rows.nth(1)).toContainText("begun");
+  await expect(panel.rows.first()).toContainText("begun");
   await page.getByRole("button", { name: "Delete seed/tiny" }).click();
   expect(await panel.inStorage()).toEqual([]);
 });
@@ -207,7 +226,7 @@ test("when the storage is full the model is kept in memory, and that is said", a
   await panel.choose(TINY.map(({ path }) => path));
   await page.getByRole("button", { name: "Copy and use" }).click();
   await expect(page.locator("#notices")).toContainText("kept in memory until the page is closed");
-  await expect(panel.rows.nth(1)).toContainText("in memory until the page is closed");
+  await expect(panel.rows.first()).toContainText("in memory until the page is closed");
   await studio.run();
   expect(studio.errors).toEqual([]);
 });
@@ -227,7 +246,7 @@ test("what is no model, or only a part of one, is refused in one line with the r
   ]) {
     await act();
     await expect(panel.error).toHaveText(line);
-    await expect(panel.rows).toHaveCount(1);
+    await expect(panel.rows).toHaveCount(0);
   }
   expect(studio.errors.filter((error) => !error.includes("404"))).toEqual([]);
 });

@@ -10,15 +10,13 @@ use crate::setup;
 use crate::step::{long_step, step};
 use crate::wasm;
 
-/// The model that comes with the page.
-const MODEL: &str = "models/seedbed-3m";
-
-/// Its files, and whether the page needs them.
-const MODEL_FILES: [(&str, bool); 4] = [
-    ("config.json", true),
-    ("tokenizer.json", true),
-    ("tokenizer_config.json", false),
-    ("model.safetensors", true),
+/// The files of the models that come with the page.
+const MODEL_FILES: [&str; 5] = [
+    "models/seedbed-3m/config.json",
+    "models/seedbed-3m/tokenizer.json",
+    "models/seedbed-3m/tokenizer_config.json",
+    "models/seedbed-3m/model.safetensors",
+    "models/seedbed-28m/seedbed-28m.gguf",
 ];
 
 /// From a fresh machine to a finished `www/dist`.
@@ -29,26 +27,22 @@ pub fn everything(paths: &Paths, options: &wasm::Options) -> Result<()> {
     build(paths)
 }
 
-/// Copies model and tasks to where Vite finds them, and bundles.
+/// Copies models and tasks to where Vite finds them, and bundles.
 pub fn build(paths: &Paths) -> Result<()> {
-    step("copied the model and the tasks", || copy_data(paths))?;
+    step("copied the models and the tasks", || copy_data(paths))?;
     long_step("bundling the page", || {
         process::run(node::npm(paths).args(["run", "build"]))
     })
 }
 
 fn copy_data(paths: &Paths) -> Result<()> {
-    let (from, to) = (paths.root.join(MODEL), paths.public.join(MODEL));
-    files::remove_folder(&to)?;
-    for (name, needed) in MODEL_FILES {
-        let file = from.join(name);
-        if file.is_file() {
-            files::write(&to.join(name), &files::read(&file)?)?;
-        } else if needed {
-            bail!(
-                "{MODEL}/{name} is missing: check it out, or make it anew as models/README.md says"
-            );
+    files::remove_folder(&paths.public.join("models"))?;
+    for name in MODEL_FILES {
+        let file = paths.root.join(name);
+        if !file.is_file() {
+            bail!("{name} is missing: check it out, or make it anew as models/README.md says");
         }
+        files::write(&paths.public.join(name), &files::read(&file)?)?;
     }
     let tasks = paths.public.join("tasks");
     files::remove_folder(&tasks)?;

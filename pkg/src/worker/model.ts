@@ -1,4 +1,5 @@
 /** Fetches a model's files, with progress. */
+import type { BundledModel } from "../models/bundled";
 import type { ModelFiles } from "../protocol";
 import { CodedError } from "./failure";
 import { blobFile, type EngineFile } from "./models/bytes";
@@ -7,10 +8,21 @@ export type OnLoading = (part: string, done: number, total: number | null) => vo
 /** A file has arrived whole. */
 export type OnArrived = (url: string, bytes: number) => void;
 
-/** The files of a model that the page has beside itself, in the hub's layout. */
-export function bundledFiles(base: string, name: string): ModelFiles {
-  const file = (part: string) => new URL(`models/${name}/${part}`, base).href;
-  return { name, config: file("config.json"), tokenizer: file("tokenizer.json"), weights: file("model.safetensors") };
+/** A file's name, and where it is. */
+type Address = readonly [string, string];
+
+/** The files of a model that the page has beside itself. */
+export function bundledFiles(base: string, { name, files }: BundledModel): Address[] {
+  return files.map((file) => [file, new URL(`models/${name}/${file}`, base).href]);
+}
+
+/** The files of a model in the hub's layout. */
+export function layoutFiles({ config, tokenizer, weights }: ModelFiles): Address[] {
+  return [
+    ["config.json", config],
+    ["tokenizer.json", tokenizer],
+    ["model.safetensors", weights],
+  ];
 }
 
 /** How a fetch is told of, and given up. */
@@ -20,13 +32,12 @@ export interface Fetching {
   signal: AbortSignal;
 }
 
-export async function fetchModel(files: ModelFiles, fetching: Fetching): Promise<EngineFile[]> {
-  const [config, tokenizer] = await Promise.all([
-    fetchFile("config.json", files.config, fetching),
-    fetchFile("tokenizer.json", files.tokenizer, fetching),
-  ]);
-  const weights = await fetchFile("model.safetensors", files.weights, fetching, (done, total) => fetching.onLoading("model", done, total));
-  return [config, tokenizer, weights];
+/** The weights come last, and are told of while they arrive. */
+export async function fetchModel(files: readonly Address[], fetching: Fetching): Promise<EngineFile[]> {
+  const beside = await Promise.all(files.slice(0, -1).map(([name, address]) => fetchFile(name, address, fetching)));
+  const told = (done: number, total: number | null) => fetching.onLoading("model", done, total);
+  const weights = await Promise.all(files.slice(-1).map(([name, address]) => fetchFile(name, address, fetching, told)));
+  return [...beside, ...weights];
 }
 
 async function fetchFile(

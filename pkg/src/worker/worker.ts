@@ -1,12 +1,12 @@
 /** The worker: owns the engine, so that the page never waits. It answers the requests of `protocol.ts`, and nothing else. */
-import { BUNDLED_MODEL } from "../models/bundled";
+import { BUNDLED_MODEL, bundledModel } from "../models/bundled";
 import type { AdapterFiles, CallName, Calls, ChosenModel, LoadSource, Message, ModelInfo, Request, TaskFiles } from "../protocol";
 import { openEngine } from "./device";
 import { installDoor } from "./door";
 import { CodedError, toFailure } from "./failure";
 import { goOnWith, withoutHeld } from "./ledger";
 import { watchDevices } from "./lost";
-import { bundledFiles, type Fetching, fetchModel } from "./model";
+import { bundledFiles, type Fetching, fetchModel, layoutFiles } from "./model";
 import { blobFile, type EngineFile } from "./models/bytes";
 import { Models } from "./models/models";
 import { RunStore } from "./run-store";
@@ -256,13 +256,14 @@ async function loadModel({ model, dtype }: ChosenModel, signal: AbortSignal): Pr
 
 /** A model by its name: one that lies beside the page, or one that is kept. */
 async function filesOf(model: ChosenModel["model"], signal: AbortSignal): Promise<{ name: string; files: EngineFile[] }> {
-  return model === BUNDLED_MODEL ? { name: model, files: await fetchModel(bundledFiles(base, model), fetching(signal)) } : models.open(model);
+  const bundled = bundledModel(model);
+  return bundled === null ? models.open(model) : { name: model, files: await fetchModel(bundledFiles(base, bundled), fetching(signal)) };
 }
 
 async function sourceOf(source: LoadSource, signal: AbortSignal): Promise<{ name: string; files: EngineFile[] }> {
   switch (source.kind) {
     case "addresses":
-      return { name: source.files.name, files: await fetchModel(source.files, fetching(signal)) };
+      return { name: source.files.name, files: await fetchModel(layoutFiles(source.files), fetching(signal)) };
     case "files": {
       const { name } = models.ofFiles(source.files);
       return { name, files: source.files.map((file) => blobFile(file.name, file)) };

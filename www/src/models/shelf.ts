@@ -2,7 +2,7 @@
 import type { EngineClient } from "#seedbed/engine-client";
 import type { Store } from "../state";
 import { usualDtype } from "./budget";
-import { BUNDLED_MODEL } from "#seedbed/models/bundled";
+import { BUNDLED_MODEL, bundledModel } from "#seedbed/models/bundled";
 import { chosenModel, type ModelsState, storedModel } from "./state";
 import { DTYPES, type Dtype } from "#seedbed/models/types";
 
@@ -23,10 +23,11 @@ export class ModelShelf {
       const { chosen, dtype } = remembered();
       this.update((models) => {
         models.shelf = shelf;
-        if (models.chosen === BUNDLED_MODEL && shelf.stored.some((model) => model.id === chosen)) {
+        const isHere = (id: string) => bundledModel(id) !== null || shelf.stored.some((model) => model.id === id);
+        if (models.chosen === BUNDLED_MODEL && isHere(chosen)) {
           models.chosen = chosen;
           models.dtype = dtype;
-        } else if (storedModel(models) === null) {
+        } else if (!isHere(models.chosen)) {
           models.chosen = BUNDLED_MODEL;
         }
       });

@@ -1,11 +1,11 @@
 /** What the page knows of models: which there are, which is chosen, what is on its way. */
 import type { ChosenModel } from "#seedbed/protocol";
-import { BUNDLED_MODEL } from "#seedbed/models/bundled";
+import { BUNDLED_MODEL, bundledModel } from "#seedbed/models/bundled";
 import type { Asked, Dtype, ModelPlan, Said, Shelf, StoredModel } from "#seedbed/models/types";
 
 export interface ModelsState {
   shelf: Shelf | null;
-  /** The id of a kept model, or the bundled one's name. */
+  /** The id of a kept model, or a bundled one's name. */
   chosen: string;
   dtype: Dtype;
   /** What could be fetched or copied next. */
@@ -29,7 +29,7 @@ export function storedModel({ shelf, chosen }: ModelsState): StoredModel | null 
   return shelf?.stored.find((model) => model.id === chosen) ?? null;
 }
 
-/** What the engine is to load. The bundled model is small enough to be kept as it is. */
+/** What the engine is to load. A bundled model is kept as it comes. */
 export function chosenModel({ chosen, dtype }: ModelsState): ChosenModel {
-  return chosen === BUNDLED_MODEL ? { model: chosen, dtype: "f32" } : { model: chosen, dtype };
+  return { model: chosen, dtype: bundledModel(chosen)?.dtype ?? dtype };
 }

@@ -36,6 +36,8 @@ worker.addEventListener("fetch", (event) => {
     event.respondWith(networkFirst(request, isDocument(url.href) ? url.href : address("")).then(isolated));
   } else if (isHashed(url.href)) {
     event.respondWith(cacheFirst(request));
+  } else if (url.href.startsWith(address("models/")) && !SEEDBED_BUILD.model.some((file) => address(file) === url.href)) {
+    event.respondWith(keptOnceUsed(request));
   } else {
     event.respondWith(networkFirst(request, url.href));
   }
@@ -104,6 +106,22 @@ async function fill(files: readonly string[]): Promise<void> {
 
 async function cacheFirst(request: Request): Promise<Response> {
   return (await (await caches.open(CACHE)).match(request.url)) ?? fetchOwn(request);
+}
+
+/** A model of the page's host: from the cache, where it is put when it was first used. */
+async function keptOnceUsed(request: Request): Promise<Response> {
+  const cache = await caches.open(CACHE);
+  const copy = await cache.match(request.url);
+  if (copy !== undefined) {
+    return copy;
+  }
+  const response = await fetchOwn(request);
+  if (response.ok) {
+    // It is used all the same where there is no room to keep it.
+    const kept = cache.put(request.url, response.clone());
+    kept.catch(() => undefined);
+  }
+  return response;
 }
 
 /** The network's answer; the kept copy where there is no network, or none that answers in time. */

@@ -1,7 +1,7 @@
 /** Which model learns: those that are here, and how to bring another. */
 import { bytesOf, type Dtype, type ModelOrigin, type ModelPlan, type StoredModel, type UnfinishedModel } from "#seedbed/models/types";
 import { can, needed, offered, usualDtype } from "../models/budget";
-import { BUNDLED_ABOUT, BUNDLED_MODEL } from "#seedbed/models/bundled";
+import { BUNDLED_MODELS, bundledModel } from "#seedbed/models/bundled";
 import type { ModelShelf } from "../models/shelf";
 import { type ModelsState, storedModel } from "../models/state";
 import type { State } from "../state";
@@ -68,7 +68,7 @@ export class ModelsPlace {
     setText(this.memory, memoryWords(models));
     this.drawDtypes(offered(storedModel(models)?.shape ?? null));
     this.dtype.value = models.dtype;
-    this.dtypeLine.hidden = models.chosen === BUNDLED_MODEL;
+    this.dtypeLine.hidden = bundledModel(models.chosen) !== null;
     const { said } = models;
     setText(this.said, said === null ? "" : said.text);
     this.said.dataset["tokens"] = said === null ? "" : `${plural(said.tokens, "token")} in ${said.seconds.toFixed(1)} s${said.ended ? "" : ", cut off"}; ${bytes(said.heap)} of memory taken`;
@@ -97,10 +97,10 @@ export class ModelsPlace {
 
   private drawLists(models: ModelsState, busy: boolean): void {
     const { shelf, plan, choices } = models;
-    const bundled = this.row(models, BUNDLED_MODEL, BUNDLED_MODEL, BUNDLED_ABOUT, []);
+    const bundled = BUNDLED_MODELS.map(({ name, about }) => this.row(models, name, name, about, []));
     const stored = (shelf?.stored ?? []).map((model) => this.row(models, model.id, model.name, about(model), [this.remove(model, busy)], hashes(model)));
     const unfinished = (shelf?.unfinished ?? []).map((model) => this.unfinished(model, busy));
-    this.list.replaceChildren(bundled, ...stored, ...unfinished);
+    this.list.replaceChildren(...bundled, ...stored, ...unfinished);
     this.choices.hidden = choices === null;
     this.choices.replaceChildren(
       ...(choices === null ? [] : [make("p", {}, `${choices.repository} holds several files; choose one:`), ...choices.files.map((file) => this.button(file, () => this.shelf.lookUp(choices.repository, file)))]),
