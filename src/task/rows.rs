@@ -54,8 +54,8 @@ pub(super) fn line_at(before: &[u8]) -> usize {
 /// For the rows of a text of which a line may be a row: a list that grew would hold them twice for a while, and a row of four
 /// bytes is large already.
 fn room(text: &str) -> Vec<Row> {
-    // The shortest row is one character, a comma or tab, another, and the line's end.
-    let most = lines(text).filter(|(_, line)| line.len() > 2).count();
+    // The shortest row is one character with a comma or a tab.
+    let most = lines(text).filter(|(_, line)| line.len() > 1).count();
     Vec::with_capacity(most)
 }
 
