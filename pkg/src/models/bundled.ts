@@ -21,7 +21,7 @@ export const BUNDLED_MODELS: readonly BundledModel[] = [
   },
   {
     name: "seedbed-28m",
-    about: "28 million parameters, 19 MB from where this page comes from; knows more, and takes several times as long",
+    about: "28 million parameters, comes with the page too (20 MB, fetched when it is first used); labels better, takes several times as long",
     files: ["seedbed-28m.gguf"],
     dtype: "stored",
   },
