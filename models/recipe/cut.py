@@ -21,9 +21,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 import instruct
 from model import Config
 from texts import SHARES, TestTexts, load_texts
-from train_tokenizer import CONFIG
-
-SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+from train_tokenizer import CONFIG, SPECIAL
 
 
 def uses(tokenizer, data):
@@ -73,10 +71,9 @@ def choose(pieces, merges, counts, size):
 
 def write_tokenizer(whole, kept, merges, out):
     numbers = {piece: i for i, piece in enumerate(kept)}
-    content = json.loads(json.dumps(whole))
-    content["model"]["vocab"] = numbers
-    content["model"]["merges"] = [[a, b] for a, b in merges if a in numbers and b in numbers and a + b in numbers]
-    content["added_tokens"] = [{**t, "id": numbers[t["content"]]} for t in content["added_tokens"] if t["content"] in numbers]
+    merges = [[a, b] for a, b in merges if a in numbers and b in numbers and a + b in numbers]
+    added = [{**t, "id": numbers[t["content"]]} for t in whole["added_tokens"] if t["content"] in numbers]
+    content = {**whole, "model": {**whole["model"], "vocab": numbers, "merges": merges}, "added_tokens": added}
     out.mkdir(parents=True, exist_ok=True)
     (out / "tokenizer.json").write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
     (out / "tokenizer_config.json").write_text(json.dumps({**CONFIG, "model_max_length": 2048}, indent=1) + "\n")

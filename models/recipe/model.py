@@ -154,7 +154,7 @@ class Llama(nn.Module):
         share = share * taught.flatten()
         each = (1 - share) * nll + share * divergence
         if match:
-            # relative to the state's own size: the later layers' are a hundred times the first ones'
+            # relative to the state's own size, which differs from layer to layer
             each = each + match * sum(((m - t.float()).square().sum(-1) / t.float().square().sum(-1)).flatten()
                                       for m, t in zip(mine[1:], its[1:])) / (len(layers) - 1)
         return (each * weights.flatten()).sum() / weights.sum().clamp(min=1.0)
