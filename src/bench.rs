@@ -238,10 +238,7 @@ fn new_dpo_trainer(model: &Model) -> Result<DpoTrainer<'_>, Error> {
 }
 
 fn train_row(model: &Model, row: usize) -> Row {
-    Row {
-        ids: tokens(model, row, TRAIN_TOKENS),
-        answer: TRAIN_PROMPT,
-    }
+    Row::of(tokens(model, row, TRAIN_TOKENS), TRAIN_PROMPT)
 }
 
 async fn dpo_step(trainer: &mut DpoTrainer<'_>, model: &Model) -> Result<Sample, Error> {
@@ -312,10 +309,7 @@ fn milliseconds(since: Instant) -> f64 {
 pub async fn memory(model: &Model, length: usize) -> Result<Option<(Memory, u64)>, Error> {
     let mut trainer = new_trainer(model)?;
     let rows: Vec<Row> = (0..TRAIN_ROWS)
-        .map(|row| Row {
-            ids: tokens(model, row, length),
-            answer: TRAIN_PROMPT,
-        })
+        .map(|row| Row::of(tokens(model, row, length), TRAIN_PROMPT))
         .collect();
     trainer.step(&rows).await?;
     let decoder = &model.decoder;

@@ -52,5 +52,6 @@ on_both! {
     packed_rows_train_like_rows_alone: packed_rows_train_like_rows_alone;
     shared_prompts_score_like_prompts_alone: shared_prompts_score_like_prompts_alone;
     shared_prompts_continue_like_prompts_alone: shared_prompts_continue_like_prompts_alone;
+    guided_texts_follow_the_pushed_scores: guided_texts_follow_the_pushed_scores;
     a_text_lies_at_the_mean_of_its_own_states_whatever_is_read_beside_it: a_text_lies_at_the_mean_of_its_states;
 }

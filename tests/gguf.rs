@@ -6,7 +6,7 @@ use std::path::Path;
 
 use seedbed::generate::{Batch, Sampling};
 use seedbed::kernels::{Choice, open};
-use seedbed::model::{Config, Gguf, Model, Vocabulary, Weights};
+use seedbed::model::{Config, Gguf, Model, Vocabulary, Weights, merged};
 use serde_json::Value;
 
 const FOLDER: &str = "tests/fixtures/tiny-llama-1m";
@@ -81,19 +81,7 @@ fn tensors_of_a_family_are_those_of_the_hub() {
         let read = |file: &str| std::fs::read(format!("{folder}/{file}")).unwrap();
         let (bytes, hub) = (read("model.gguf"), read("model.safetensors"));
         let file = Gguf::parse(&bytes).unwrap();
-        let (found, expected) = (file.weights().unwrap(), Weights::parse(&hub).unwrap());
-        assert_eq!(found.names().len(), expected.names().len());
-        for name in expected.names() {
-            let shape = expected.shape(name).unwrap();
-            let pairs = found
-                .values(name, &shape)
-                .unwrap()
-                .into_iter()
-                .zip(expected.values(name, &shape).unwrap());
-            let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            // Gemma's norms had one added, which costs their last bits.
-            assert!(worst <= 1e-6, "{family} {name} {worst}");
-        }
+        same_tensors(family, &file.weights().unwrap(), &hub);
         let (of_file, of_hub) = (
             Config::from_gguf(&file).unwrap(),
             Config::from_json(&read("config.json")).unwrap(),
@@ -107,6 +95,40 @@ fn tensors_of_a_family_are_those_of_the_hub() {
             );
             assert_eq!(of_file.embedding_scale, of_hub.embedding_scale);
         }
+    }
+}
+
+/// With an adapter of nothing, what a GGUF file is merged into holds the tensors it was made from.
+#[test]
+fn a_family_merged_with_nothing_has_the_hubs_tensors() {
+    for family in ["qwen2", "gemma3"] {
+        let folder = format!("tests/fixtures/tiny-{family}");
+        let read = |file: &str| std::fs::read(format!("{folder}/{file}")).unwrap();
+        let (bytes, hub) = (read("model.gguf"), read("model.safetensors"));
+        let weights = Gguf::parse(&bytes).unwrap().weights().unwrap();
+        let config =
+            br#"{"peft_type": "LORA", "r": 1, "lora_alpha": 1, "target_modules": ["q_proj"]}"#;
+        let nothing = [&2u64.to_le_bytes()[..], b"{}"].concat();
+        let mut whole = Vec::new();
+        merged(&weights, config, &nothing, &mut |piece| {
+            whole.extend_from_slice(piece);
+            Ok(())
+        })
+        .unwrap();
+        same_tensors(family, &Weights::parse(&whole).unwrap(), &hub);
+    }
+}
+
+fn same_tensors(family: &str, found: &Weights<'_>, hub: &[u8]) {
+    let expected = Weights::parse(hub).unwrap();
+    assert_eq!(found.names().len(), expected.names().len());
+    for name in expected.names() {
+        let shape = expected.shape(name).unwrap();
+        let values = found.values(name, &shape).unwrap().into_iter();
+        let pairs = values.zip(expected.values(name, &shape).unwrap());
+        let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        // Gemma's norms had one added, which costs their last bits.
+        assert!(worst <= 1e-6, "{family} {name} {worst}");
     }
 }
 

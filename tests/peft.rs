@@ -71,11 +71,9 @@ fn trained(name: &str, folder: &Path) -> (Vec<u32>, Vec<Vec<f32>>) {
     };
     let mut trainer = Trainer::new(&model, adapter, training);
     let rows: Vec<Row> = (0..4)
-        .map(|row| Row {
-            ids: (0..24)
-                .map(|place| 3 + (row * 37 + place * 11) % 150)
-                .collect(),
-            answer: 6,
+        .map(|row| {
+            let ids = (0..24).map(|place| 3 + (row * 37 + place * 11) % 150);
+            Row::of(ids.collect(), 6)
         })
         .collect();
     for _ in 0..6 {

@@ -234,8 +234,8 @@ export interface Calls {
   /** Makes a run that was brought back the one that `predict` and `embed` answer for. */
   restore: { input: { from: { run: string } | { files: TaskFiles; adapter: AdapterFiles; model: ChosenModel } }; output: null };
   adapter: { input: Record<never, never>; output: AdapterFiles };
-  /** A model's whole `model.safetensors` with an adapter added into its weights. */
-  merge: { input: { model: ChosenModel["model"]; adapter: AdapterFiles }; output: Blob };
+  /** The files of a model folder in the hub's layout, with an adapter added into the weights. */
+  merge: { input: { model: ChosenModel["model"]; adapter: AdapterFiles }; output: { name: string; data: Blob }[] };
   instances: { input: Record<never, never>; output: string };
   kept: { input: Record<never, never>; output: Kept };
   stored: { input: { run: string }; output: StoredFiles };

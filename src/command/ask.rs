@@ -141,7 +141,7 @@ impl Generate {
 /// What comes out needs no adapter: any tool that reads the hub's layout runs it.
 #[derive(Debug, clap::Args)]
 pub struct Merge {
-    /// Folder of a model in the hub's layout, or the name of a model that `seedbed pull` has fetched.
+    /// Folder of a model in the hub's layout, a GGUF file, or the name of a model that `seedbed pull` has fetched.
     #[arg(long, value_name = "PATH", default_value = "models/seedbed-3m")]
     model: PathBuf,
     /// PEFT directory of the adapter.

@@ -172,8 +172,17 @@ impl Bench<'_> {
                 Some(texts) => texts,
                 None => {
                     let one_line = task.kind != TaskKind::Instruct;
-                    self.texts(monitor, adapter, &prompts, limit, sampling, one_line, seed)
-                        .await?
+                    self.texts(
+                        monitor,
+                        adapter,
+                        &prompts,
+                        &[],
+                        limit,
+                        sampling,
+                        one_line,
+                        seed,
+                    )
+                    .await?
                 }
             };
             answers.extend(rows.iter().zip(texts).map(|(row, text)| match task.kind {

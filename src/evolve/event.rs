@@ -486,6 +486,10 @@ pub struct Instance {
     /// The label it was written for, where it was then labelled otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asked: Option<String>,
+    /// How probable the reader found the label of a kept one, or how far its two answers agreed, 0 to 1; none where nobody
+    /// voted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agreement: Option<f64>,
     /// The answer's mark from 0 to 10, where it was reviewed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub score: Option<f64>,
@@ -513,6 +517,7 @@ impl Instance {
             seed: 0,
             difficulty: None,
             asked: None,
+            agreement: None,
             score: None,
         }
     }

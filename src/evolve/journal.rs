@@ -165,7 +165,14 @@ impl Sum {
     }
 
     pub fn rows<'r>(self, rows: impl IntoIterator<Item = &'r Row>) -> Self {
-        (rows.into_iter()).fold(self, |sum, row| sum.add(&row.ids).add(&[row.answer as u32]))
+        (rows.into_iter()).fold(self, |sum, row| {
+            let sum = sum.add(&row.ids).add(&[row.answer as u32]);
+            // As it was before rows had a weight.
+            match row.weight == 1.0 {
+                true => sum,
+                false => sum.add(&[row.weight.to_bits()]),
+            }
+        })
     }
 
     pub fn text(self, text: &str) -> Self {
@@ -235,15 +242,20 @@ impl Monitor<'_> {
         }
     }
 
-    /// Sees that a run goes on with what it was begun with: pairs of a name and what it is.
-    pub(super) fn check_start(&self, given: &[(&'static str, String)]) -> Result<(), LogError> {
+    /// Sees that a run goes on with what it was begun with: pairs of a name and what it is. A log that was begun before a knob
+    /// was there is gone on with where the knob is as in `usual`.
+    pub(super) fn check_start(
+        &self,
+        given: &[(&'static str, String)],
+        usual: &str,
+    ) -> Result<(), LogError> {
         let version = [("version", VERSION.to_owned())];
         let texts: Vec<(&'static str, String)> =
             version.into_iter().chain(given.to_vec()).collect();
         match self.recall("start", 0)? {
             Some(kept) => {
                 for ((what, now), then) in texts.into_iter().zip(kept.texts) {
-                    if now != then {
+                    if now != then && !(what == "settings" && only_newer(&then, &now, usual)) {
                         let (then, now) = differing(what, then, now);
                         return Err(LogError::Other { what, then, now });
                     }
@@ -291,6 +303,15 @@ impl Monitor<'_> {
             file: None,
         }
     }
+}
+
+/// Whether settings differ in nothing but knobs that were not there yet, and are now as usual.
+fn only_newer(then: &str, now: &str, usual: &str) -> bool {
+    let name = |line: &str| line.split(' ').next().map(str::to_owned);
+    let known = |line: &str| then.lines().any(|old| name(old) == name(line));
+    let (old, new): (Vec<&str>, Vec<&str>) = now.lines().partition(|line| known(line));
+    old.into_iter().eq(then.lines())
+        && (new.iter()).all(|line| usual.lines().any(|usual| usual == *line))
 }
 
 /// Of two long texts that differ, the parts that do.
@@ -446,13 +467,13 @@ mod tests {
             ("settings", "x 1\ny 2".to_owned()),
         ];
         let monitor = Monitor::new(send, Cancel::new()).with_journal(journal(Vec::new()));
-        monitor.check_start(&begun).unwrap();
+        monitor.check_start(&begun, "").unwrap();
         drop(monitor);
         let past = read_log(&log.into_inner()).unwrap().0;
         let again = |given: &[(&'static str, String)]| {
             Monitor::new(|_: &Event| (), Cancel::new())
                 .with_journal(journal(past.clone()))
-                .check_start(given)
+                .check_start(given, "x 7\nnew off")
         };
         assert_eq!(again(&begun), Ok(()));
         let [model, _] = begun.clone();
@@ -462,5 +483,10 @@ mod tests {
             "this run was begun with settings y 2, and now it is y 3; resume it with y 2, or begin a new run"
         );
         assert!(again(&[("model", "b".to_owned())]).is_err());
+        let newer =
+            |settings: &str| again(&[("model", "a".to_owned()), ("settings", settings.to_owned())]);
+        assert_eq!(newer("x 1\nnew off\ny 2"), Ok(()));
+        assert!(newer("x 1\nnew on\ny 2").is_err());
+        assert!(newer("x 7\nnew off\ny 2").is_err());
     }
 }

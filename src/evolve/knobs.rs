@@ -212,6 +212,9 @@ settings! {
     shots: usize = 3, in 0..=100;
     /// Most rules in a writing prompt.
     rules: usize = 3, in 0..=100, for Psi Evokd;
+    /// How far a text is pushed from what would stand there without its rules towards what stands there with them: 1 not at
+    /// all, 2 twice as far (classifier-free guidance, arXiv 2306.17806). Every token is then read twice.
+    guidance: f64 = 1.0, in 0..=10, for Psi Evokd;
     /// Tokens that the principles that are kept may have together.
     principle_tokens: usize = 600, in 1..=100000, for Psi;
     /// Instances written at once; more are faster and need more memory.
@@ -230,6 +233,8 @@ settings! {
     least_agreement: f64 = 0.0, in 0..=1, for Psi Evokd;
     /// And at most so probable: what the student is sure of already teaches it little.
     most_agreement: f64 = 1.0, in 0..=1, for Psi Evokd;
+    /// What is learnt from an instance counts as much as the reader finds its label probable, not all alike.
+    weigh: bool = false, for Psi;
     /// Who reviews: `rubric` (the model in words) or `likelihood`; likelihood below 100 M parameters unless given.
     judge: Option<Judge> = None, for Lance;
     /// Reviews drawn for each answer by the rubric.

@@ -47,7 +47,9 @@ fn workload(bench: &Bench<'_>, test: &[Example]) -> Result<Workload, Error> {
     let shared = shared_prefix(&prompts);
     let own = longest - shared.min(longest);
     let labelled = shared + settings.readers * (own + answers);
-    let lanes = settings.writers.min(Batch::LANES);
+    // A text that is pushed away from a plainer prompt's stands there twice.
+    let sides = if settings.guidance == 1.0 { 1 } else { 2 };
+    let lanes = sides * settings.writers.min(Batch::LANES);
     let written = lanes * (writing + settings.max_new);
     let pairs = usize::from(settings.recipe == Recipe::Lance);
     Ok(Workload {

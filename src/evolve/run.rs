@@ -40,6 +40,9 @@ pub struct Outcome {
     pub report: Option<Report>,
 }
 
+/// Nothing that is learnt from counts less than this.
+const LEAST_WEIGHT: f64 = 0.01;
+
 /// A run under way.
 pub(super) struct Run<'a, 'm> {
     pub bench: Bench<'a>,
@@ -127,11 +130,13 @@ pub async fn run(
     });
     let rows = run.test.iter().map(|row| TestRow::of(task, row)).collect();
     run.monitor.send(&Event::Tested { rows });
-    run.monitor.check_start(&[
+    let begun = [
         ("model", named(model)),
         ("task", sum_of(whole)),
         ("settings", settings.lines()),
-    ])?;
+    ];
+    let usual = Settings::of(settings.recipe).lines();
+    run.monitor.check_start(&begun, &usual)?;
     if run.wants(RowName::Untouched) {
         run.measure(RowName::Untouched, None).await?;
     }
@@ -188,9 +193,15 @@ impl<'a> Run<'a, '_> {
 
     /// Training rows "text → label" of a row's accepted instances.
     pub fn instance_rows(&self, row: RowName) -> Result<Vec<Row>, Error> {
-        accepted(&self.outcome.instances, self.bench.task, row, None)
-            .iter()
-            .map(|example| self.bench.labelling_row(example))
+        kept(&self.outcome.instances, row, None)
+            .filter_map(|instance| Some((example_of(self.bench.task, instance)?, instance)))
+            .map(|(example, instance)| {
+                let mut row = self.bench.labelling_row(&example)?;
+                if let (true, Some(agreement)) = (self.settings().weigh, instance.agreement) {
+                    row.weight = agreement.max(LEAST_WEIGHT) as f32;
+                }
+                Ok(row)
+            })
             .collect()
     }
 
@@ -344,19 +355,31 @@ pub(super) fn accepted(
     row: RowName,
     round: Option<usize>,
 ) -> Vec<Example> {
+    kept(instances, row, round)
+        .filter_map(|instance| example_of(task, instance))
+        .collect()
+}
+
+/// A row's accepted instances, of one round or of all.
+fn kept(
+    instances: &[Instance],
+    row: RowName,
+    round: Option<usize>,
+) -> impl Iterator<Item = &Instance> {
     instances
         .iter()
-        .filter(|instance| instance.row == row && instance.accepted)
-        .filter(|instance| round.is_none_or(|round| round == instance.round))
-        .filter_map(|instance| {
-            Some(Example {
-                text: instance.text.clone(),
-                label: task.label_index(&instance.label)?,
-                context: instance.context.clone(),
-                answer: instance.meant.clone(),
-            })
-        })
-        .collect()
+        .filter(move |instance| instance.row == row && instance.accepted)
+        .filter(move |instance| round.is_none_or(|round| round == instance.round))
+}
+
+/// An instance as an example.
+fn example_of(task: &Task, instance: &Instance) -> Option<Example> {
+    Some(Example {
+        text: instance.text.clone(),
+        label: task.label_index(&instance.label)?,
+        context: instance.context.clone(),
+        answer: instance.meant.clone(),
+    })
 }
 
 /// The student learns from the seeds to label texts and to write them, half of the time from rules that hold for

@@ -17,7 +17,8 @@ pub(super) struct Text {
 }
 
 impl Bench<'_> {
-    /// Continues prompts. With `one_line`, a text ends with its first line.
+    /// Continues prompts. With `one_line`, a text ends with its first line. Texts are pushed away from what would stand behind
+    /// the prompts of `plain`, one for each or none at all, as far as the knob `guidance` says.
     #[expect(
         clippy::too_many_arguments,
         reason = "one stage; each says something else"
@@ -27,17 +28,26 @@ impl Bench<'_> {
         monitor: &Monitor<'_>,
         adapter: Option<&Adapter>,
         prompts: &[Vec<u32>],
+        plain: &[Vec<u32>],
         limit: usize,
         sampling: Sampling,
         one_line: bool,
         seed: u64,
     ) -> Result<Vec<Text>, Error> {
-        let of = drawn_from(prompts, limit, sampling, seed);
-        if let Some(texts) = self.recalled(monitor, prompts, of)? {
+        let all = [prompts, plain].concat();
+        let of = drawn_from(&all, limit, sampling, seed);
+        if let Some(texts) = self.recalled(monitor, &all, of)? {
             return Ok(texts);
         }
-        let batch = Batch::start(self.model, adapter, prompts, limit, sampling, seed)?;
-        self.written(monitor, batch, prompts, one_line, of).await
+        let batch = if plain.len() == prompts.len() {
+            let pairs = prompts.iter().cloned().zip(plain.iter().cloned());
+            let pairs: Vec<[Vec<u32>; 2]> = pairs.map(<[_; 2]>::from).collect();
+            let strength = self.settings.guidance as f32;
+            Batch::guided(self.model, adapter, &pairs, strength, limit, sampling, seed)?
+        } else {
+            Batch::start(self.model, adapter, prompts, limit, sampling, seed)?
+        };
+        self.written(monitor, batch, &all, one_line, of).await
     }
 
     /// As [`Bench::texts`], the texts being of a shape, one for all or one each.

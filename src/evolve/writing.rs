@@ -72,7 +72,7 @@ impl Bench<'_> {
         let mut fates: Vec<bool> = Vec::new();
         monitor.begin(Stage::Generate, Some(order.row), wanted);
         while accepted.iter().sum::<usize>() < wanted && !exhausted(&fates, wanted) {
-            let mut prompts = Vec::new();
+            let (mut prompts, mut plain) = (Vec::new(), Vec::new());
             let mut asked: Vec<(Example, Vec<String>)> = Vec::new();
             for _ in 0..settings.writers {
                 let pending = |label: usize| {
@@ -92,7 +92,14 @@ impl Bench<'_> {
                     ..Example::new("", label)
                 };
                 prompts.push(self.ordered(&order, &lines, &shots)?);
+                if settings.guidance != 1.0 {
+                    plain.push(self.ordered(&order, &[], &shots)?);
+                }
                 asked.push((order, ids));
+            }
+            if plain == prompts {
+                // Without rules there is nothing to push away from.
+                plain.clear();
             }
             let seed = rng.u64(..) >> 12;
             let limit = self.text_limit(filter);
@@ -101,6 +108,7 @@ impl Bench<'_> {
                     monitor,
                     Some(writer),
                     &prompts,
+                    &plain,
                     limit,
                     settings.sampling,
                     self.one_line(),
@@ -172,6 +180,11 @@ impl Bench<'_> {
                     filter.accept(&text.text);
                     accepted[label] += 1;
                 }
+                let voted = fate.is_ok() && order.labelling != Labelling::Asked;
+                let agreement = voted.then(|| match self.task.is_open() {
+                    true => shares[place],
+                    false => likelihood(scores, label) / MOST,
+                });
                 written[place].label = label;
                 let instance = Instance {
                     row: order.row,
@@ -184,6 +197,7 @@ impl Bench<'_> {
                     model: self.model.name.clone(),
                     seed,
                     difficulty: order.difficulty,
+                    agreement,
                     asked: (label != wish).then(|| self.task.labels[wish].clone()),
                     ..Instance::of(self.task, &written[place])
                 };

@@ -42,8 +42,10 @@ pub struct Batch<'a> {
     cache: Cache,
     /// Tokens that all prompts begin with, held once in the first slots.
     shared: usize,
-    /// The prompts' own tokens.
-    prompts: Vec<Vec<u32>>,
+    /// The prompts' own tokens, side by side with those of what they are pushed away from, if they are.
+    prompts: Vec<Vec<Vec<u32>>>,
+    /// How far they are pushed; 1 where they are not.
+    strength: f32,
     waiting: VecDeque<usize>,
     lanes: Vec<Option<Lane>>,
     /// Slots of a lane.
@@ -69,8 +71,8 @@ pub struct Batch<'a> {
 #[derive(Debug, Clone, Copy)]
 struct Lane {
     prompt: usize,
-    /// Tokens in the lane's slots.
-    held: usize,
+    /// Tokens in the lane's slots, of the prompt and of what it is pushed away from.
+    held: [usize; 2],
     /// Tokens drawn.
     count: usize,
 }
@@ -94,16 +96,55 @@ impl<'a> Batch<'a> {
         sampling: Sampling,
         seed: u64,
     ) -> Result<Self, Error> {
+        let prompts = prompts.iter().map(|prompt| vec![prompt.clone()]).collect();
+        Self::begin(model, adapter, prompts, 1.0, limit, sampling, seed)
+    }
+
+    /// As [`Batch::start`], each text being pushed away from what would stand behind a plainer prompt (classifier-free
+    /// guidance, arXiv 2306.17806): the scores of a token are `plain + strength · (full − plain)`, of pairs of prompts
+    /// `[full, plain]`. Strength 1 leaves them as they are, more obeys what only the full prompt says the more. Every token
+    /// is read twice, unless the strength is 1.
+    ///
+    /// # Errors
+    ///
+    /// As [`Batch::start`].
+    pub fn guided(
+        model: &'a Model,
+        adapter: Option<&'a Adapter>,
+        pairs: &[[Vec<u32>; 2]],
+        strength: f32,
+        limit: usize,
+        sampling: Sampling,
+        seed: u64,
+    ) -> Result<Self, Error> {
+        let sides = if strength == 1.0 { 1 } else { 2 };
+        let prompts = pairs.iter().map(|pair| pair[..sides].to_vec()).collect();
+        Self::begin(model, adapter, prompts, strength, limit, sampling, seed)
+    }
+
+    /// Prompts with as many sides each: one, or two.
+    fn begin(
+        model: &'a Model,
+        adapter: Option<&'a Adapter>,
+        mut prompts: Vec<Vec<Vec<u32>>>,
+        strength: f32,
+        limit: usize,
+        sampling: Sampling,
+        seed: u64,
+    ) -> Result<Self, Error> {
         let decoder = &model.decoder;
-        let shared = shared_prefix(prompts);
-        let longest = prompts.iter().map(Vec::len).max().unwrap_or(0);
+        let sides = prompts.first().map_or(1, Vec::len);
+        let all: Vec<Vec<u32>> = prompts.iter().flatten().cloned().collect();
+        let shared = shared_prefix(&all);
+        let longest = all.iter().map(Vec::len).max().unwrap_or(0);
         let limit = limit.min(decoder.context().saturating_sub(longest));
         let lanes = prompts.len().min(Self::LANES);
         // The last token drawn is never read in.
         let room = longest - shared + limit;
-        let mut cache = Cache::new(decoder.config(), shared + lanes * room, decoder.device());
+        let slots = shared + sides * lanes * room;
+        let mut cache = Cache::new(decoder.config(), slots, decoder.device());
         if shared > 0 {
-            let (input, _) = Input::sequences(&[prompts[0][..shared].to_vec()], 0);
+            let (input, _) = Input::sequences(&[all[0][..shared].to_vec()], 0);
             decoder.hidden(&input, adapter, Some(&mut cache))?;
         }
         let unwritten = Written {
@@ -113,8 +154,11 @@ impl<'a> Batch<'a> {
         // An empty prompt has nothing to go on from.
         let done: Vec<bool> = prompts
             .iter()
-            .map(|prompt| limit == 0 || prompt.is_empty())
+            .map(|sides| limit == 0 || sides.iter().any(Vec::is_empty))
             .collect();
+        for ids in prompts.iter_mut().flatten() {
+            ids.drain(..shared.min(ids.len()));
+        }
         Ok(Self {
             model,
             adapter,
@@ -123,10 +167,10 @@ impl<'a> Batch<'a> {
             cache,
             shared,
             waiting: (0..prompts.len()).filter(|prompt| !done[*prompt]).collect(),
-            prompts: prompts
-                .iter()
-                .map(|prompt| prompt[shared.min(prompt.len())..].to_vec())
-                .collect(),
+            written: vec![unwritten; prompts.len()],
+            states: vec![0; prompts.len()],
+            prompts,
+            strength,
             lanes: vec![None; lanes],
             room,
             limit,
@@ -134,10 +178,8 @@ impl<'a> Batch<'a> {
             unread: None,
             all: kernels::integers(&(0..lanes as u32).collect::<Vec<_>>(), decoder.device()),
             last: None,
-            written: vec![unwritten; prompts.len()],
             done,
             constraints: &[],
-            states: vec![0; prompts.len()],
         })
     }
 
@@ -203,7 +245,7 @@ impl<'a> Batch<'a> {
             if lane.is_none() {
                 *lane = self.waiting.pop_front().map(|prompt| Lane {
                     prompt,
-                    held: 0,
+                    held: [0; 2],
                     count: 0,
                 });
             }
@@ -237,57 +279,71 @@ impl<'a> Batch<'a> {
     fn draw(&mut self) -> Result<(), Error> {
         let decoder = &self.model.decoder;
         let mut input = Input::new();
-        let (mut rows, mut owners, mut seeds) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut owners, mut seeds) = (Vec::new(), Vec::new());
         // Those that go on stand first, in the order in which their last tokens were drawn, then the new ones.
         let before: &[usize] = self.last.as_ref().map_or(&[], |(owners, _)| owners);
         let mut going = Vec::new();
-        let mut order: Vec<usize> = Vec::new();
+        let mut old: Vec<usize> = Vec::new();
         for (index, prompt) in before.iter().enumerate() {
             let place = |lane: &Option<Lane>| {
                 lane.is_some_and(|lane| lane.prompt == *prompt && lane.count < self.limit)
             };
             if let Some(lane) = self.lanes.iter().position(place) {
                 going.push(index as u32);
-                order.push(lane);
+                old.push(lane);
             }
         }
-        let fresh = (0..self.lanes.len())
-            .filter(|lane| self.lanes[*lane].is_some_and(|lane| lane.count == 0));
-        order.extend(fresh);
+        let fresh: Vec<usize> = (0..self.lanes.len())
+            .filter(|lane| self.lanes[*lane].is_some_and(|lane| lane.count == 0))
+            .collect();
+        let sides = if self.strength == 1.0 { 1 } else { 2 };
+        let mut rows = vec![Vec::new(); sides];
         let mut fresh_ids = Vec::new();
-        for index in order {
-            let Some(lane) = &mut self.lanes[index] else {
-                continue;
-            };
-            let begin = self.shared + index * self.room;
-            let new: &[u32] = if lane.count == 0 {
-                fresh_ids.extend_from_slice(&self.prompts[lane.prompt]);
-                &self.prompts[lane.prompt]
-            } else {
-                // Its id is on the device.
-                &[0]
-            };
-            for id in new {
-                let slot = begin + lane.held;
-                let sees = [(0, self.shared), (begin, slot + 1), NOTHING];
-                input.push(*id, self.shared + lane.held, slot, sees);
-                lane.held += 1;
+        for lanes in [&old, &fresh] {
+            for (side, rows) in rows.iter_mut().enumerate() {
+                for index in lanes {
+                    let begin = self.shared + (side * self.lanes.len() + index) * self.room;
+                    let Some(lane) = &mut self.lanes[*index] else {
+                        continue;
+                    };
+                    let new: &[u32] = if lane.count == 0 {
+                        fresh_ids.extend_from_slice(&self.prompts[lane.prompt][side]);
+                        &self.prompts[lane.prompt][side]
+                    } else {
+                        // Its id is on the device.
+                        &[0]
+                    };
+                    for id in new {
+                        let held = lane.held[side];
+                        let slot = begin + held;
+                        let sees = [(0, self.shared), (begin, slot + 1), NOTHING];
+                        input.push(*id, self.shared + held, slot, sees);
+                        lane.held[side] += 1;
+                    }
+                    rows.push(input.len() as u32 - 1);
+                }
             }
-            rows.push(input.len() as u32 - 1);
-            owners.push(lane.prompt);
-            seeds.extend([mixed(self.seed, lane.prompt), lane.count as u32]);
-            lane.count += 1;
+        }
+        for index in old.iter().chain(&fresh) {
+            if let Some(lane) = &mut self.lanes[*index] {
+                owners.push(lane.prompt);
+                seeds.extend([mixed(self.seed, lane.prompt), lane.count as u32]);
+                lane.count += 1;
+            }
         }
         if owners.is_empty() {
             return Ok(());
         }
         let device = decoder.device();
         let ids = match &self.last {
-            Some((before, ids)) if going.len() == before.len() && fresh_ids.is_empty() => {
+            Some((before, ids))
+                if going.len() == before.len() && fresh_ids.is_empty() && sides == 1 =>
+            {
                 ids.clone()
             }
             last => {
                 // Those that go on have their tokens on the device; they take the place of the zeros.
+                let going = going.repeat(sides);
                 let mut begun = vec![0; going.len()];
                 begun.extend(fresh_ids);
                 let ids = kernels::integers(&begun, device);
@@ -300,10 +356,14 @@ impl<'a> Batch<'a> {
             }
         };
         let mut hidden = decoder.hidden_of(&ids, &input, self.adapter, Some(&mut self.cache))?;
-        if rows.len() < input.len() {
+        let rows = rows.concat();
+        if !rows.iter().copied().eq(0..input.len() as u32) {
             hidden = kernels::gather_rows(hidden, kernels::integers(&rows, device));
         }
-        let scores = decoder.logits(hidden);
+        let mut scores = decoder.logits(hidden);
+        if sides == 2 {
+            scores = pushed(scores, self.strength);
+        }
         let allowed = self.masks(&owners);
         let ids = kernels::sample(
             scores,
@@ -389,6 +449,19 @@ impl<'a> Batch<'a> {
         }
         Ok(())
     }
+}
+
+/// `plain + strength · (full − plain)`, of scores whose first half is full and whose second is plain.
+fn pushed(scores: Tensor<2>, strength: f32) -> Tensor<2> {
+    let [rows, _] = scores.dims();
+    let half = rows / 2;
+    let mut shares = vec![0.0; half * rows];
+    for row in 0..half {
+        shares[row * rows + row] = strength;
+        shares[row * rows + half + row] = 1.0 - strength;
+    }
+    let shares = kernels::floats(shares, [half, rows], &scores.device());
+    kernels::product(shares, scores)
 }
 
 /// A sequence's own seed (the finaliser of MurmurHash3 over both numbers).

@@ -75,20 +75,13 @@ impl Model {
     }
 }
 
-/// Writes a model folder with an adapter (a PEFT directory) added into its weights; see [`merged`]. All files but the
-/// weights are copied as they are.
+/// Writes a model folder with an adapter (a PEFT directory) added into its weights, out of a folder or a GGUF file; see
+/// [`merged_files`].
 ///
 /// # Errors
 ///
-/// As [`merged`]; [`ModelError::Missing`] for a file that cannot be read, and [`ModelError::NotWritten`]. A GGUF file is
-/// refused.
+/// As [`merged_files`]; [`ModelError::Missing`] for a file that cannot be read, and [`ModelError::NotWritten`].
 pub fn merge_folder(model: &Path, adapter: &Path, out: &Path) -> Result<(), ModelError> {
-    if !model.join("config.json").exists() {
-        return Err(ModelError::Adapter(format!(
-            "{} is no model folder in the hub's layout; an adapter is merged into unquantised safetensors only",
-            model.display()
-        )));
-    }
     let read = |file: &str| {
         fs::read(adapter.join(file)).map_err(|cause| {
             ModelError::Adapter(format!(
@@ -101,28 +94,37 @@ pub fn merge_folder(model: &Path, adapter: &Path, out: &Path) -> Result<(), Mode
         read("adapter_config.json")?,
         read("adapter_model.safetensors")?,
     );
-    let files = disk_files(model)?;
+    let files = match model.is_file() {
+        true => vec![DiskFile::open(model)?],
+        false => disk_files(model)?,
+    };
     let files: Vec<&dyn ModelFile> = files.iter().map(|file| file as &dyn ModelFile).collect();
     let write =
         |path: &Path, done: std::io::Result<()>| done.map_err(|cause| not_written(path, &cause));
     write(out, fs::create_dir_all(out))?;
-    for file in BESIDE {
-        let (from, to) = (model.join(file), out.join(file));
-        if from.exists() {
-            write(&to, fs::copy(&from, &to).map(|_| ()))?;
+    // Each under another name until all are whole; the model may itself lie where it is written to.
+    let part = |name: &str| out.join(format!("{name}.part"));
+    let mut written: Vec<(String, File)> = Vec::new();
+    let done = merged_files(&files, &config, &factors, &mut |name, piece| {
+        let part = part(name);
+        if written.last().is_none_or(|(last, _)| last != name) {
+            let file = File::create(&part).map_err(|cause| not_written(&part, &cause))?;
+            written.push((name.to_owned(), file));
+        }
+        match written.last_mut() {
+            Some((_, file)) => write(&part, file.write_all(piece)),
+            None => Ok(()),
+        }
+    });
+    for (name, _) in &written {
+        let (part, file) = (part(name), out.join(name));
+        match &done {
+            Ok(()) => write(&file, fs::rename(part, &file))?,
+            // What is half written is of no use; that it stays would be no harm either.
+            Err(_) => drop(fs::remove_file(part)),
         }
     }
-    // Under another name until it is whole; the model may itself lie where it is written to.
-    let (file, part) = (
-        out.join("model.safetensors"),
-        out.join("model.safetensors.part"),
-    );
-    let opened = File::create(&part);
-    let mut opened = opened.map_err(|cause| not_written(&part, &cause))?;
-    merged_files(&files, &config, &factors, &mut |piece| {
-        write(&part, opened.write_all(piece))
-    })?;
-    write(&file, fs::rename(&part, &file))
+    done
 }
 
 fn not_written(path: &Path, cause: &std::io::Error) -> ModelError {
@@ -131,16 +133,6 @@ fn not_written(path: &Path, cause: &std::io::Error) -> ModelError {
         cause: cause.to_string(),
     }
 }
-
-/// What lies beside the weights in a folder of the hub's layout.
-const BESIDE: [&str; 6] = [
-    "config.json",
-    "generation_config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "chat_template.jinja",
-];
 
 /// The error with the whole path of a file that it names without.
 fn in_folder(folder: &Path, error: ModelError) -> ModelError {

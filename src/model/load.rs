@@ -1,6 +1,8 @@
 //! A model out of its files: the hub's layout, or a GGUF file, which holds all of it.
 
+use super::config::hub_config;
 use super::file::whole;
+use super::tokenizer::hub_tokenizer;
 use super::{
     Config, Format, Gguf, Index, Model, ModelError, ModelFile, Placement, Vocabulary, Weights,
 };
@@ -90,6 +92,53 @@ impl<'a> Weights<'a> {
             (None, None) => Self::read(needed(files, "model.safetensors")?),
         }
     }
+}
+
+/// What else of the hub's layout there is.
+const BESIDE: [&str; 6] = [
+    "config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "chat_template.jinja",
+];
+
+/// Takes files one after the other, piece after piece, by name.
+pub(super) type Take<'t> = dyn FnMut(&str, &[u8]) -> Result<(), ModelError> + 't;
+
+/// Hands a model's weights to `of_weights`, and all that stands beside them in the hub's layout to `take`: the files there
+/// are, or what says the same as a GGUF file's metadata.
+///
+/// # Errors
+///
+/// As [`Model::read`], what `take` and `of_weights` say, and [`ModelError::Adapter`] for a GGUF file that the hub's layout
+/// cannot tell.
+pub(super) fn in_the_hubs_layout(
+    files: &[&dyn ModelFile],
+    take: &mut Take<'_>,
+    of_weights: &mut dyn FnMut(&Weights<'_>, &mut Take<'_>) -> Result<(), ModelError>,
+) -> Result<(), ModelError> {
+    if let Some(file) = gguf(files)? {
+        let head = Gguf::head(file)?;
+        let file = Gguf::parse_head(&head, file)?;
+        let [tokenizer, about] = hub_tokenizer(&file)?;
+        for (name, text) in [
+            ("config.json", hub_config(&file)?),
+            ("tokenizer.json", tokenizer),
+            ("tokenizer_config.json", about),
+        ] {
+            take(name, text.as_bytes())?;
+        }
+        return of_weights(&file.weights()?, take);
+    }
+    let weights = Weights::of_files(files)?;
+    for name in BESIDE {
+        if let Some(file) = find(files, name) {
+            take(name, &whole(file)?)?;
+        }
+    }
+    of_weights(&weights, take)
 }
 
 fn find<'a>(files: &[&'a dyn ModelFile], name: &str) -> Option<&'a dyn ModelFile> {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use half::{bf16, f16};
 
 use super::adapter::LoraConfig;
+use super::load::in_the_hubs_layout;
 use super::weights::safetensors;
 use super::{Kind, ModelError, ModelFile, Weights};
 
@@ -12,13 +13,13 @@ use super::{Kind, ModelError, ModelFile, Weights};
 const PREFIX: &str = "base_model.model.";
 
 /// Adds an adapter (the two files of a PEFT directory) to a checkpoint and gives the whole as one safetensors file, piece
-/// after piece: a few megabytes, or one changed matrix. Every tensor keeps its name, its shape and its type; sums are made
-/// in f32 and rounded once.
+/// after piece: a few megabytes, or one changed matrix. Every tensor keeps its name, its shape and its type, but that a
+/// quantised one becomes F16; sums are made in f32 and rounded once.
 ///
 /// # Errors
 ///
-/// [`ModelError::Adapter`] for an adapter of another kind or another model, and for a quantised checkpoint, into which an
-/// adapter cannot go without a loss; before the first piece is given. Then what `give` says.
+/// [`ModelError::Adapter`] for an adapter of another kind or another model, before the first piece is given. Then what
+/// `give` says.
 pub fn merged(
     weights: &Weights<'_>,
     adapter_config: &[u8],
@@ -32,47 +33,53 @@ pub fn merged(
     names.sort_unstable();
     let mut tensors = Vec::with_capacity(names.len());
     for name in names {
-        let kind = weights.kind(name)?;
-        if !matches!(kind, Kind::F32 | Kind::F16 | Kind::BF16) {
-            return Err(ModelError::Adapter(format!(
-                "tensor `{name}` is stored as {kind:?}; an adapter is merged into F32, F16 or BF16 only, so take the unquantised model"
-            )));
-        }
+        let kind = match weights.kind(name)? {
+            kind if kind.is_quantised() => Kind::F16,
+            kind => kind,
+        };
         tensors.push((name, kind, weights.shape(name).unwrap_or_default()));
     }
     give(&safetensors::header(
         (tensors.iter()).map(|(name, kind, shape)| (*name, *kind, &shape[..])),
     ))?;
     for (name, kind, shape) in tensors {
-        match changes.get(name) {
-            Some(module) => {
-                let values = changed(weights, &config, &adapter, (name, &shape, module))?;
-                give(&stored(kind, &values))?;
-            }
-            None => weights.pieces(name, give)?,
+        if let Some(module) = changes.get(name) {
+            let values = changed(weights, &config, &adapter, (name, &shape, module))?;
+            give(&stored(kind, &values))?;
+        } else if kind == weights.kind(name)? && weights.is_the_hubs(name) {
+            weights.pieces(name, give)?;
+        } else {
+            let mut given = Ok(());
+            weights.each(name, &shape, &mut |values| {
+                if given.is_ok() {
+                    given = give(&stored(kind, &values));
+                }
+            })?;
+            given?;
         }
     }
     Ok(())
 }
 
-/// As [`merged`], of a model's files.
+/// As [`merged`], of a model's files: the files of a model folder in the hub's layout, one after the other and each piece by
+/// its file's name, `model.safetensors` the last. A GGUF file's description is written in the hub's words; the files beside the
+/// weights of any other model are given as they are.
 ///
 /// # Errors
 ///
-/// As [`merged`]; a GGUF file is refused. [`ModelError::Missing`] when there are no weights or they cannot be read.
+/// As [`merged`], and as [`Model::read`](super::Model::read). [`ModelError::Adapter`] also for a GGUF file that the hub's
+/// layout cannot tell.
 pub fn merged_files(
     files: &[&dyn ModelFile],
     adapter_config: &[u8],
     adapter: &[u8],
-    give: &mut dyn FnMut(&[u8]) -> Result<(), ModelError>,
+    give: &mut dyn FnMut(&str, &[u8]) -> Result<(), ModelError>,
 ) -> Result<(), ModelError> {
-    if let Some(file) = files.iter().find(|file| file.name().ends_with(".gguf")) {
-        return Err(ModelError::Adapter(format!(
-            "{} is a GGUF file; an adapter is merged into unquantised safetensors only, so take the model in the hub's layout",
-            file.name()
-        )));
-    }
-    merged(&Weights::of_files(files)?, adapter_config, adapter, give)
+    in_the_hubs_layout(files, give, &mut |weights, give| {
+        merged(weights, adapter_config, adapter, &mut |piece| {
+            give("model.safetensors", piece)
+        })
+    })
 }
 
 /// The modules of an adapter by the tensors that they change, each of them checked to fit.

@@ -13,7 +13,7 @@ use crate::kernels;
 use crate::model::{Adapter, Model};
 
 /// A prompt with a better and a worse answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Pair {
     /// Prompt and better answer.
     pub chosen: Row,

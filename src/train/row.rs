@@ -4,12 +4,15 @@ use super::TrainError;
 use crate::model::{Input, shared_prefix};
 
 /// One training row as token ids.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     /// Prompt and answer, one after the other.
     pub ids: Vec<u32>,
     /// Where the answer begins; tokens before it bring no loss.
     pub answer: usize,
+    /// How much each token of the answer counts beside those of other rows; above 0, and 1 unless told otherwise. Preference
+    /// training does not heed it.
+    pub weight: f32,
 }
 
 impl Row {
@@ -17,9 +20,15 @@ impl Row {
     pub fn new(mut prompt: Vec<u32>, answer: &[u32]) -> Self {
         let start = prompt.len();
         prompt.extend_from_slice(answer);
+        Self::of(prompt, start)
+    }
+
+    /// A row of tokens whose answer begins at a place among them.
+    pub fn of(ids: Vec<u32>, answer: usize) -> Self {
         Self {
-            ids: prompt,
-            answer: start,
+            ids,
+            answer,
+            weight: 1.0,
         }
     }
 

@@ -47,7 +47,7 @@ impl<'a> Trainer<'a> {
         self.tuning.finish()
     }
 
-    /// The mean loss of rows over their answer tokens (`[1]`), and its gradient over all factors of the adapter.
+    /// The mean loss of rows over their answer tokens, by weight (`[1]`), and its gradient over all factors of the adapter.
     ///
     /// # Errors
     ///
@@ -56,8 +56,8 @@ impl<'a> Trainer<'a> {
         if rows.is_empty() {
             return Err(TrainError::Empty.into());
         }
-        let answers: usize = rows.iter().map(Row::answers).sum();
-        let share = 1.0 / answers.max(1) as f32;
+        let weighed = |row: &Row| row.answers() as f32 * row.weight;
+        let all: f32 = rows.iter().map(weighed).sum();
         let mut gradients = self.tuning.no_gradients();
         // One number, to which each part adds its share.
         let device = self.tuning.model.decoder.device();
@@ -66,7 +66,11 @@ impl<'a> Trainer<'a> {
             let pass = self.tuning.pass(&part.iter().collect::<Vec<_>>())?;
             let logps = pass.log_likelihood();
             let [count] = logps.dims();
-            let weights = kernels::floats(vec![share; count], [count], device);
+            let shares = part.iter().flat_map(|row| {
+                let share = row.weight / all;
+                std::iter::repeat_n(share, row.answers())
+            });
+            let weights = kernels::floats(shares.collect(), [count], device);
             let mean = Job {
                 rhs: Place::rows(0, 1),
                 alpha: -1.0,

@@ -187,8 +187,9 @@ impl Engine {
         })
     }
 
-    /// Adds an adapter, the two files of a PEFT directory, into the weights of an unquantised model, whose files are given
-    /// as for `open_model`, and hands the whole `model.safetensors` to `write(Uint8Array)`, a few megabytes at a time.
+    /// Adds an adapter, the two files of a PEFT directory, into the weights of a model, whose files are given as for
+    /// `open_model`, and hands the files of the whole to `write(name, Uint8Array)`, one after the other and a few megabytes at
+    /// a time.
     pub fn merge_model(
         &self,
         files: Array,
@@ -197,10 +198,10 @@ impl Engine {
         write: Function,
     ) -> Result<(), JsValue> {
         let files = JsFile::all(&files)?;
-        let mut give = |piece: &[u8]| {
-            let written = write.call1(&JsValue::NULL, &Uint8Array::from(piece));
+        let mut give = |name: &str, piece: &[u8]| {
+            let written = write.call2(&JsValue::NULL, &name.into(), &Uint8Array::from(piece));
             written.map(|_| ()).map_err(|error| ModelError::NotWritten {
-                path: "model.safetensors".into(),
+                path: name.into(),
                 cause: reason(&error),
             })
         };

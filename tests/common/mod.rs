@@ -225,10 +225,8 @@ fn batches_of(ids: &str, labels: &str, rows: usize) -> Vec<Vec<Row>> {
                 .map(|(row, labels)| {
                     let first = labels.iter().position(|label| *label >= 0).unwrap();
                     let last = labels.iter().rposition(|label| *label >= 0).unwrap();
-                    Row {
-                        ids: row[..=last].iter().map(|id| *id as u32).collect(),
-                        answer: first,
-                    }
+                    let ids = row[..=last].iter().map(|id| *id as u32).collect();
+                    Row::of(ids, first)
                 })
                 .collect()
         })
@@ -411,17 +409,22 @@ fn alike() -> Vec<Vec<u32>> {
         .to_vec()
 }
 
-/// Rows that begin alike are packed behind one copy of that beginning: loss and gradients are those of the rows alone.
+/// Rows that begin alike are packed behind one copy of that beginning: loss and gradients are those of the rows alone, as much
+/// of each as its weight says.
 pub async fn packed_rows_train_like_rows_alone(opened: &Opened) {
     let model = model(opened);
     let trainer = trainer(&model, opened);
     let rows: Vec<Row> = alike()
         .into_iter()
-        .map(|ids| Row { ids, answer: 34 })
+        .zip([1.0, 0.25, 2.0, 0.5])
+        .map(|(ids, weight)| Row {
+            weight,
+            ..Row::of(ids, 34)
+        })
         .collect();
     let tokens: Vec<f32> = rows
         .iter()
-        .map(|row| (row.ids.len() - row.answer) as f32)
+        .map(|row| (row.ids.len() - row.answer) as f32 * row.weight)
         .collect();
     let total: f32 = tokens.iter().sum();
     let (loss, grads) = trainer.gradients(&rows).unwrap();
@@ -522,5 +525,56 @@ pub async fn a_text_lies_at_the_mean_of_its_states(opened: &Opened) {
         for (found, expected) in place.iter().zip(&expected) {
             assert!((found - expected).abs() < 1e-4, "{found} is not {expected}");
         }
+    }
+}
+
+/// Texts that are pushed away from plainer prompts' take, token by token, the best of `plain + 1.5 · (full − plain)`, also
+/// where lanes change hands; and a push of 1 is none.
+pub async fn guided_texts_follow_the_pushed_scores(opened: &Opened) {
+    let model = model(opened);
+    let strength = 1.5;
+    let kinds: Vec<[Vec<u32>; 2]> = alike()
+        .into_iter()
+        .map(|full| [full.clone(), [&full[..7], &full[30..]].concat()])
+        .collect();
+    let pairs: Vec<[Vec<u32>; 2]> = kinds.iter().cycle().take(70).cloned().collect();
+    let texts = async |pairs: &[[Vec<u32>; 2]], strength: f32| {
+        let mut batch =
+            Batch::guided(&model, None, pairs, strength, 5, Sampling::GREEDY, 0).unwrap();
+        while !batch.is_done() {
+            batch.step().await.unwrap();
+        }
+        (batch.written().iter())
+            .map(|text| text.ids.clone())
+            .collect::<Vec<_>>()
+    };
+    let found = texts(&pairs, strength).await;
+    for (place, pair) in kinds.iter().enumerate() {
+        for text in found.iter().skip(place).step_by(kinds.len()) {
+            assert_eq!(*text, found[place]);
+        }
+        let mut sides = Vec::new();
+        for side in pair {
+            let sequence = [side.as_slice(), &found[place]].concat();
+            let scores = model.logits(&sequence, None).await.unwrap();
+            sides.push(scores[side.len() - 1..].to_vec());
+        }
+        for (step, id) in found[place].iter().enumerate() {
+            let (full, plain) = (&sides[0][step], &sides[1][step]);
+            let pushed = |id: usize| plain[id] + strength * (full[id] - plain[id]);
+            let best = (0..full.len()).map(pushed).fold(f32::MIN, f32::max);
+            let short = best - pushed(*id as usize);
+            assert!(short < 1e-3, "token {step} of {place} lies {short} below");
+        }
+    }
+    let unpushed = texts(&kinds, 1.0).await;
+    let full: Vec<Vec<u32>> = kinds.into_iter().map(|[full, _]| full).collect();
+    let mut batch = Batch::start(&model, None, &full, 5, Sampling::GREEDY, 0).unwrap();
+    while !batch.is_done() {
+        batch.step().await.unwrap();
+    }
+    assert_ne!(unpushed, found[..unpushed.len()]);
+    for (text, unpushed) in batch.written().iter().zip(unpushed) {
+        assert_eq!(text.ids, unpushed);
     }
 }

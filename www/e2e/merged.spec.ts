@@ -1,9 +1,17 @@
 /** The whole model as a download: the base with the adapter in its weights. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Page } from "@playwright/test";
+import { unzipSync } from "fflate";
 import { expect, Studio, test } from "./studio";
 
 test.use({ webgpu: false });
+
+interface FilePayload {
+  name: string;
+  mimeType: string;
+  buffer: Buffer;
+}
 
 interface Tensor {
   dtype: string;
@@ -19,15 +27,28 @@ function tensors(file: Buffer): Map<string, Tensor> {
   return new Map(entries.map(([name, { dtype, shape, data_offsets: [from, to] }]) => [name, { dtype, shape, bytes: file.subarray(begin + from, begin + to) }]));
 }
 
-test("the whole model can be taken along: the base's own tensors, those that were learnt on changed", async ({ page }) => {
-  const studio = await Studio.open(page, "device=cpu&rows=seeds_only&seeds=2&test=7&epochs=1");
+/** The files of the zip that *Whole model* downloads. */
+async function whole(page: Page): Promise<Map<string, Buffer>> {
   const button = page.getByRole("button", { name: "Whole model" });
-  await expect(button).toBeDisabled();
-  await studio.run();
   const [download] = await Promise.all([page.waitForEvent("download"), button.click()]);
-  expect(download.suggestedFilename()).toMatch(/model\.safetensors$/);
-  const merged = tensors(readFileSync(await download.path()));
-  const base = tensors(readFileSync(join(import.meta.dirname, "../../models/seedbed-3m/model.safetensors")));
+  expect(download.suggestedFilename()).toMatch(/model\.zip$/);
+  const files = Object.entries(unzipSync(readFileSync(await download.path())));
+  return new Map(files.map(([name, bytes]) => [name, Buffer.from(bytes)]));
+}
+
+const RUN = "device=cpu&rows=seeds_only&seeds=2&test=7&epochs=1";
+
+test("the whole model can be taken along: the base's own tensors, those that were learnt on changed", async ({ page }) => {
+  const studio = await Studio.open(page, RUN);
+  await expect(page.getByRole("button", { name: "Whole model" })).toBeDisabled();
+  await studio.run();
+  const files = await whole(page);
+  const folder = join(import.meta.dirname, "../../models/seedbed-3m");
+  for (const name of ["config.json", "tokenizer.json"]) {
+    expect(files.get(name)?.equals(readFileSync(join(folder, name))), name).toBe(true);
+  }
+  const merged = tensors(files.get("model.safetensors") ?? Buffer.alloc(8));
+  const base = tensors(readFileSync(join(folder, "model.safetensors")));
   expect([...merged.keys()].sort()).toEqual([...base.keys()].sort());
   for (const [name, { dtype, shape, bytes }] of base) {
     const found = merged.get(name);
@@ -35,6 +56,27 @@ test("the whole model can be taken along: the base's own tensors, those that wer
     // The adapter stands beside the seven projections of every layer, and beside nothing else.
     expect(found?.bytes.equals(bytes), name).toBe(!name.includes("_proj"));
   }
+  await expect(page.locator("#keep-error")).toBeHidden();
+  expect(studio.errors).toEqual([]);
+});
+
+test("a whole model out of a GGUF file is a folder that the page takes as a model", async ({ page }) => {
+  const studio = await Studio.open(page, RUN);
+  const choose = async (files: FilePayload[]) => {
+    await page.locator("#models-file-input").setInputFiles(files);
+    await page.getByRole("button", { name: "Copy and use" }).click();
+  };
+  const payload = (name: string, buffer: Buffer): FilePayload => ({ name, mimeType: "application/octet-stream", buffer });
+  await page.getByText("Use another model").click();
+  const gguf = join(import.meta.dirname, "../../tests/fixtures/tiny-llama-1m/gguf/model-q4_0.gguf");
+  await choose([payload("model-q4_0.gguf", readFileSync(gguf))]);
+  await studio.run();
+  const files = await whole(page);
+  expect([...files.keys()].sort()).toEqual(["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]);
+  const kinds = [...tensors(files.get("model.safetensors") ?? Buffer.alloc(8))].map(([name, { dtype }]) => [name.includes("_proj"), dtype] as const);
+  expect(kinds.filter(([projection]) => projection).every(([, dtype]) => dtype === "F16")).toBe(true);
+  await choose([...files].map(([name, bytes]) => payload(name, bytes)));
+  await studio.run();
   await expect(page.locator("#keep-error")).toBeHidden();
   expect(studio.errors).toEqual([]);
 });

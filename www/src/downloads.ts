@@ -1,5 +1,5 @@
 /** Files that the visitor takes along. */
-import { strToU8, zipSync } from "fflate";
+import { strToU8, Zip, ZipPassThrough, zipSync } from "fflate";
 import type { InstanceWritten } from "#seedbed/events";
 import { type Edits, kept } from "./instances/edits";
 import type { AdapterFiles } from "#seedbed/protocol";
@@ -10,6 +10,30 @@ export function adapterZip(adapter: AdapterFiles): Blob {
     "adapter_model.safetensors": [adapter.weights, { level: 0 }],
   });
   return new Blob([new Uint8Array(zip)], { type: "application/zip" });
+}
+
+/** Files as they are in one zip. They are read piece by piece, and what is done is handed to the browser: a model may be larger than a page's memory. */
+export async function filesZip(files: readonly { name: string; data: Blob }[]): Promise<Blob> {
+  const done: Blob[] = [];
+  let failed: Error | null = null;
+  const zip = new Zip((error, piece) => {
+    failed ??= error;
+    done.push(new Blob([new Uint8Array(piece)]));
+  });
+  for (const { name, data } of files) {
+    const entry = new ZipPassThrough(name);
+    zip.add(entry);
+    const pieces = data.stream().getReader();
+    for (let piece = await pieces.read(); !piece.done; piece = await pieces.read()) {
+      entry.push(piece.value);
+    }
+    entry.push(new Uint8Array(), true);
+  }
+  zip.end();
+  if (failed !== null) {
+    throw failed;
+  }
+  return new Blob(done, { type: "application/zip" });
 }
 
 export function dataZip(instances: string, card: string): Blob {

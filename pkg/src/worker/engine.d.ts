@@ -34,8 +34,8 @@ declare interface SeedbedEngine {
   generate(prompt: string, options: import("../protocol").GenerateOptions, signal: AbortSignal): Promise<string[]>;
   /** A run that was brought back: from now on it is the last one. */
   restore(task: string, seeds: string, test: string | undefined, config: string, weights: Uint8Array): void;
-  /** Hands `model.safetensors` with the adapter added to `write`, piece by piece. */
-  merge_model(files: import("./models/bytes").EngineFile[], config: Uint8Array, adapter: Uint8Array, write: (piece: Uint8Array<ArrayBuffer>) => void): void;
+  /** Hands the files of the model with the adapter added to `write`, one after the other and piece by piece. */
+  merge_model(files: import("./models/bytes").EngineFile[], config: Uint8Array, adapter: Uint8Array, write: (name: string, piece: Uint8Array<ArrayBuffer>) => void): void;
   embed(texts: string[], signal: AbortSignal): Promise<Float32Array>;
   adapter_config(): Promise<string>;
   adapter_weights(): Promise<Uint8Array>;

@@ -154,9 +154,13 @@ const handlers: Handlers = {
   async merge({ model, adapter }, signal) {
     const { files } = await filesOf(model, signal);
     // Each piece a file of the browser's own, which need not stay in memory.
-    const pieces: Blob[] = [];
-    theEngine().merge_model(files, new TextEncoder().encode(adapter.config), adapter.weights, (piece) => void pieces.push(new Blob([piece])));
-    return new Blob(pieces, { type: "application/octet-stream" });
+    const written = new Map<string, Blob[]>();
+    theEngine().merge_model(files, new TextEncoder().encode(adapter.config), adapter.weights, (name, piece) => {
+      const pieces = written.get(name) ?? [];
+      pieces.push(new Blob([piece]));
+      written.set(name, pieces);
+    });
+    return [...written].map(([name, pieces]) => ({ name, data: new Blob(pieces) }));
   },
 
   async instances() {

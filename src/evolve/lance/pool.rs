@@ -114,6 +114,7 @@ impl Lance<'_> {
                 run.monitor,
                 Some(model),
                 &requests,
+                &[],
                 limit,
                 settings.sampling,
                 bench.one_line(),

@@ -1,5 +1,7 @@
 //! A model's shape out of the metadata of a GGUF file.
 
+use serde_json::Value as Json;
+
 use super::file::File;
 use super::{Config, Family, ModelError, RopeScaling};
 use crate::model::weights::{Gguf, GgufError, Value};
@@ -17,6 +19,41 @@ impl Config {
             ModelError::Config(reason) => GgufError::Config(reason).into(),
             other => other,
         })
+    }
+}
+
+/// The `config.json` that says what a GGUF file's metadata do.
+///
+/// # Errors
+///
+/// As [`Config::from_gguf`]; [`ModelError::Adapter`] where the rotary positions are told by factors, for which
+/// `config.json` has no word.
+pub(in crate::model) fn hub_config(file: &Gguf<'_>) -> Result<String, ModelError> {
+    if file.has("rope_freqs.weight") {
+        return Err(ModelError::Adapter(
+            "the GGUF file stretches its rotary positions by factors of its own, which config.json cannot say; merge into the model in the hub's layout".into(),
+        ));
+    }
+    let mut described = read(file)?;
+    let family = described.architectures.first();
+    let family = Family::ALL
+        .into_iter()
+        .find(|one| Some(one.names().0) == family.map(String::as_str));
+    described.model_type = family.map(|family| family.names().1.into());
+    let mut config = serde_json::to_value(&described).unwrap_or_default();
+    drop_nulls(&mut config);
+    config["dtype"] = "float16".into();
+    if let Some(begin) = file.count("tokenizer.ggml.bos_token_id")? {
+        config["bos_token_id"] = begin.into();
+    }
+    Ok(config.to_string())
+}
+
+/// What is not said is left out: transformers reads null as a value.
+fn drop_nulls(value: &mut Json) {
+    if let Json::Object(entries) = value {
+        entries.retain(|_, value| !value.is_null());
+        entries.values_mut().for_each(drop_nulls);
     }
 }
 
@@ -139,4 +176,23 @@ fn scaling(file: &Gguf<'_>, name: &str) -> Result<Option<RopeScaling>, GgufError
         beta_slow: number("yarn_beta_slow")?,
         ..RopeScaling::default()
     }))
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_shape_told_in_the_hubs_words_is_the_same_shape() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+        for family in ["qwen2", "gemma3"] {
+            let folder = folder.join(format!("tiny-{family}"));
+            let bytes = std::fs::read(folder.join("model.gguf")).unwrap();
+            let file = Gguf::parse(&bytes).unwrap();
+            let told = Config::from_json(hub_config(&file).unwrap().as_bytes()).unwrap();
+            let own = Config::from_gguf(&file).unwrap();
+            assert_eq!(format!("{told:?}"), format!("{own:?}"), "{family}");
+        }
+    }
 }

@@ -104,6 +104,8 @@ const ABSURD: usize = 1 << 20;
 /// Numbers of one matrix; more are not addressed by 32 bits, which is all a browser has.
 const LARGEST: usize = 1 << 30;
 
+pub(super) use gguf::hub_config;
+
 impl Config {
     /// Reads and checks a `config.json`.
     ///

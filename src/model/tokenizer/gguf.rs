@@ -84,6 +84,46 @@ pub(super) fn read(file: &Gguf<'_>) -> Result<Description, GgufError> {
     })
 }
 
+/// The files of the hub's layout that say what a GGUF file's metadata do of its text: `tokenizer.json` and
+/// `tokenizer_config.json`.
+///
+/// # Errors
+///
+/// [`GgufError`] as [`read`].
+pub(in crate::model) fn hub_tokenizer(file: &Gguf<'_>) -> Result<[String; 2], GgufError> {
+    let Description {
+        mut json,
+        bos,
+        begins,
+        eos,
+    } = read(file)?;
+    let id = file.count("tokenizer.ggml.bos_token_id")?;
+    if let (true, Some(bos), Some(id)) = (begins, &bos, id) {
+        // In transformers the tokenizer's own file says that a text begins with it.
+        let bos = quoted(bos);
+        let begin = format!(r#"{{"SpecialToken":{{"id":{bos},"type_id":0}}}}"#);
+        let text = |name, kind| format!(r#"{{"Sequence":{{"id":"{name}","type_id":{kind}}}}}"#);
+        let (first, second) = (text('A', 0), text('B', 1));
+        let processor = format!(
+            r#""post_processor":{{"type":"TemplateProcessing","single":[{begin},{first}],"pair":[{begin},{first},{second}],"special_tokens":{{{bos}:{{"id":{bos},"ids":[{id}],"tokens":[{bos}]}}}}}}"#
+        );
+        json = json.replacen(r#""post_processor":null"#, &processor, 1);
+    }
+    let mut config = r#"{"tokenizer_class":"PreTrainedTokenizerFast""#.to_owned();
+    let template = file.text("tokenizer.chat_template")?;
+    for (key, text) in [
+        ("bos_token", bos.as_deref()),
+        ("eos_token", eos.as_deref()),
+        ("chat_template", template),
+    ] {
+        if let Some(text) = text {
+            config += &format!(r#","{key}":{}"#, quoted(text));
+        }
+    }
+    config.push('}');
+    Ok([json, config])
+}
+
 /// The vocabulary: texts, what they are, and how good they are.
 struct Entries {
     tokens: Vec<String>,
@@ -349,4 +389,30 @@ fn merges(entries: &Entries, by_place: bool) -> Result<Vec<[&str; 2]>, GgufError
     // The sort is stable, as Python's is; the longer left part wins between equals.
     found.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.cmp(&a.1)));
     Ok(found.into_iter().map(|(_, _, _, pair)| pair).collect())
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::model::Vocabulary;
+
+    #[test]
+    fn a_tokenizer_told_in_the_hubs_files_gives_the_same_ids() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/gguf");
+        for name in ["gpt-2", "llama-bpe", "qwen2", "smollm", "spm", "spm-gemma"] {
+            let bytes = std::fs::read(folder.join(format!("tokenizer-{name}.gguf"))).unwrap();
+            let file = Gguf::parse(&bytes).unwrap();
+            let [tokenizer, about] = hub_tokenizer(&file).unwrap();
+            let of_file = Vocabulary::from_gguf(&file).unwrap();
+            let of_hub = Vocabulary::from_json(tokenizer.as_bytes())
+                .and_then(|vocabulary| vocabulary.with_tokenizer_config(about.as_bytes(), None))
+                .unwrap();
+            assert_eq!(of_hub.begin(), of_file.begin(), "{name}");
+            for text in ["Hello, world!", "  naïve\n\n12345 x", "日本 🙂"] {
+                let (hub, own) = (of_hub.encode(text), of_file.encode(text));
+                assert_eq!(hub.unwrap(), own.unwrap(), "{name} {text:?}");
+            }
+        }
+    }
 }

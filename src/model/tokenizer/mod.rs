@@ -11,6 +11,7 @@ mod template;
 mod time;
 
 use file::{Read, Tokenizer};
+pub(super) use gguf::hub_tokenizer;
 
 use super::weights::{Gguf, GgufError};
 use super::{Config, ModelError};

@@ -236,6 +236,12 @@ impl<'a> Weights<'a> {
         tensor.kind(name)
     }
 
+    /// Whether a tensor's bytes lie in its file as they would on the hub.
+    pub(super) fn is_the_hubs(&self, name: &str) -> bool {
+        let tensor = self.tensors.get(name);
+        tensor.is_some_and(|tensor| tensor.change == Change::None)
+    }
+
     /// The bytes of a tensor as they lie in its file, a few megabytes at a time.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use crate::kernels::Packing;
 
 impl Kind {
     /// Whether it is made of blocks with scales, and not of plain numbers.
-    pub(super) fn is_quantised(self) -> bool {
+    pub(in crate::model) fn is_quantised(self) -> bool {
         self.block().0 > 1
     }
 

@@ -1,6 +1,6 @@
 /** What can be taken along, and a run that was taken along before. */
 import { dataCard } from "../data-card";
-import { adapterZip, dataZip, fileName, instancesFromEvents, save } from "../downloads";
+import { adapterZip, dataZip, fileName, filesZip, instancesFromEvents, save } from "../downloads";
 import type { EngineClient } from "#seedbed/engine-client";
 import type { AdapterFiles } from "#seedbed/protocol";
 import { chosenModel } from "../models/state";
@@ -76,7 +76,7 @@ export class KeepPlace {
 
   private async saveMerged(): Promise<void> {
     const { model } = chosenModel(this.store.state.models);
-    save(await this.client.call("merge", { model, adapter: await this.theAdapter() }), this.name("model.safetensors"));
+    save(await filesZip(await this.client.call("merge", { model, adapter: await this.theAdapter() })), this.name("model.zip"));
   }
 
   private async theAdapter(): Promise<AdapterFiles> {

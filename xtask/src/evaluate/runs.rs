@@ -74,13 +74,16 @@ pub fn ablations(recipe: &str) -> &'static [&'static str] {
     }
 }
 
+/// Knobs that are on or off.
+const SWITCHES: [&str; 2] = ["init", "weigh"];
+
 /// One run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
     task: PathBuf,
     task_name: String,
     recipe: String,
-    /// A part that is switched off, or `init`.
+    /// A part that is switched off, a switch of [`SWITCHES`], or a knob and its value.
     variant: Option<String>,
     shots: Shots,
     seed: u64,
@@ -95,12 +98,14 @@ impl Job {
             None => (recipe, None),
         };
         if let Some(variant) = &variant
-            && variant != "init"
+            && !variant.contains('=')
+            && !SWITCHES.contains(&variant.as_str())
             && !ablations(recipe).contains(&variant.as_str())
         {
             bail!(
-                "{recipe} has no part {variant}; it has {}",
-                ablations(recipe).join(", ")
+                "{recipe} has no part {variant}; it has {}, the switches {}, and knobs as NAME=VALUE",
+                ablations(recipe).join(", "),
+                SWITCHES.join(", ")
             );
         }
         Ok(Self {
@@ -134,9 +139,14 @@ impl Job {
             None if self.recipe == SEEDS => {
                 list.extend(["--rows".into(), "untouched,seeds_only".into()]);
             }
-            Some("init") => list.push("--init".into()),
-            Some(part) => {
-                list.extend(["--ablate".into(), part.to_owned()]);
+            Some(variant) => {
+                match variant.split_once('=') {
+                    Some((knob, value)) => {
+                        list.extend([format!("--{}", knob.replace('_', "-")), value.to_owned()]);
+                    }
+                    None if SWITCHES.contains(&variant) => list.push(format!("--{variant}")),
+                    None => list.extend(["--ablate".into(), variant.to_owned()]),
+                }
                 list.extend(["--rows".into(), self.recipe.clone()]);
             }
             None if self.recipe == "psi" => list.push("--equal".into()),
@@ -229,6 +239,10 @@ mod tests {
             "trec6-evokd-init-1-2"
         );
         assert_eq!(
+            job("psi-rules=1", "2").unwrap().name(),
+            "trec6-psi-rules=1-2-2"
+        );
+        assert_eq!(
             job("lance-sft_only", "8").unwrap().name(),
             "trec6-lance-sft_only-8-2"
         );
@@ -248,6 +262,16 @@ mod tests {
             arguments,
             "--recipe lance --ablate sft_only --rows lance --seed 2"
         );
+        for (variant, told) in [
+            ("psi-seed_weight=6", "--seed-weight 6"),
+            ("psi-weigh", "--weigh"),
+        ] {
+            let arguments = job(variant, "all").unwrap().arguments().join(" ");
+            assert_eq!(
+                arguments,
+                format!("--recipe psi {told} --rows psi --seed 2")
+            );
+        }
         assert!(
             job("psi", "2")
                 .unwrap()
