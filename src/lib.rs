@@ -21,6 +21,7 @@ pub mod evolve;
 pub mod generate;
 pub mod kernels;
 pub mod model;
+mod order;
 pub mod principle;
 pub mod privacy;
 #[cfg(not(target_arch = "wasm32"))]

@@ -44,7 +44,9 @@ pub fn pairs(marks: &[f64], gap: f64) -> Vec<(usize, usize)> {
         .filter(|place| marks[*place] - marks[lowest] > gap)
         .map(|place| (place, lowest))
         .collect();
-    pairs.sort_by(|a, b| marks[b.0].total_cmp(&marks[a.0]).then(a.0.cmp(&b.0)));
+    crate::order::sort(&mut pairs, &|a, b| {
+        marks[b.0].total_cmp(&marks[a.0]).then(a.0.cmp(&b.0))
+    });
     pairs
 }
 

@@ -7,6 +7,7 @@
 
 use serde::Serialize;
 
+use crate::order;
 use crate::task::profile::{Form, Profile};
 
 /// A kind of text, told without any of its words.
@@ -217,9 +218,13 @@ impl WeaknessCard {
                 }
             }
         }
-        card.confused
-            .sort_by_key(|pair| (std::cmp::Reverse(pair.count), pair.label, pair.predicted));
-        card.kinds.sort_by_key(|kind| (kind.label, kind.descriptor));
+        order::sort(&mut card.confused, &|a, b| {
+            let labels = (a.label, a.predicted).cmp(&(b.label, b.predicted));
+            b.count.cmp(&a.count).then(labels)
+        });
+        order::sort(&mut card.kinds, &|a, b| {
+            (a.label, a.descriptor).cmp(&(b.label, b.descriptor))
+        });
         card
     }
 
@@ -278,7 +283,7 @@ pub(crate) fn apportion(total: usize, open: &[usize], weights: &[f64]) -> Vec<us
         given += shares[place];
         rests.push((place, exact - exact.floor()));
     }
-    rests.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    order::sort(&mut rests, &|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     for (place, _) in rests.into_iter().take(total.saturating_sub(given)) {
         shares[place] += 1;
     }

@@ -307,11 +307,15 @@ impl Monitor<'_> {
 
 /// Whether settings differ in nothing but knobs that were not there yet, and are now as usual.
 fn only_newer(then: &str, now: &str, usual: &str) -> bool {
-    let name = |line: &str| line.split(' ').next().map(str::to_owned);
-    let known = |line: &str| then.lines().any(|old| name(old) == name(line));
-    let (old, new): (Vec<&str>, Vec<&str>) = now.lines().partition(|line| known(line));
-    old.into_iter().eq(then.lines())
-        && (new.iter()).all(|line| usual.lines().any(|usual| usual == *line))
+    let has = |text: &str, begin: &str| text.lines().any(|line| line.starts_with(begin));
+    let mut kept = Vec::new();
+    for line in now.lines() {
+        let name = line.find(' ').map_or(line, |end| &line[..=end]);
+        if has(then, name) || !usual.lines().any(|usual| usual == line) {
+            kept.push(line);
+        }
+    }
+    kept.join("\n") == then
 }
 
 /// Of two long texts that differ, the parts that do.

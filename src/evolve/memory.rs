@@ -6,6 +6,7 @@ use crate::Error;
 use crate::generate::Batch;
 use crate::kernels::Limits;
 use crate::model::{LoraConfig, shared_prefix};
+use crate::order;
 use crate::task::Example;
 use crate::train::{Memory, Workload};
 
@@ -28,7 +29,7 @@ fn workload(bench: &Bench<'_>, test: &[Example]) -> Result<Workload, Error> {
     let (settings, task) = (bench.settings, bench.task);
     // The longest row: a seed being labelled or written, or an instance as long as one may get.
     let mut texts: Vec<&Example> = task.seeds.iter().chain(test).collect();
-    texts.sort_by_key(|example| std::cmp::Reverse(example.size()));
+    order::sort(&mut texts, &|a, b| b.size().cmp(&a.size()));
     let long = &texts[..texts.len().min(settings.readers.max(settings.writers))];
     let prompts = (long.iter())
         .map(|example| bench.asked(example))

@@ -7,6 +7,7 @@ use crate::curate::review::{MOST, likelihood};
 use crate::evolve::{Cancel, Event, Monitor, RowName, Settings, Stage};
 use crate::generate::{Answers, Sampling, Scorer};
 use crate::model::{Adapter, Model};
+use crate::order;
 use crate::task::{Answer, Example, Scored, Task};
 
 /// What a student reads out of rows.
@@ -90,8 +91,7 @@ impl Bench<'_> {
     ) -> Result<Reading, Error> {
         monitor.begin(place.0, place.1, rows.len());
         // Rows of like length together: less padding to compute.
-        let mut order: Vec<usize> = (0..rows.len()).collect();
-        order.sort_by_key(|row| rows[*row].size());
+        let order = order::places(rows.len(), &|a, b| rows[a].size().cmp(&rows[b].size()));
         let reading = match self.task.is_open() {
             true => self.read_open(monitor, adapter, rows, &order).await?,
             false => self.read_closed(monitor, adapter, rows, &order).await?,

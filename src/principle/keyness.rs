@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::phrases::{is_function_word, is_question_word};
+use crate::order;
 
 /// The prior's weight, as a share of everything counted: strong enough to keep words seen once in their place.
 const PRIOR: f64 = 0.1;
@@ -148,7 +149,7 @@ pub(super) fn terms(here: &Counts, there: Option<&Counts>, all: &Counts) -> Vec<
         }
     }
     // Of two equally strong terms the longer says more.
-    terms.sort_by(|a, b| {
+    order::sort(&mut terms, &|a: &Term, b| {
         b.z.total_cmp(&a.z)
             .then_with(|| b.text.len().cmp(&a.text.len()))
             .then_with(|| a.text.cmp(&b.text))

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::descriptor::{FORM, Family, SHORT_OR_LONG, Text};
 use super::sketch::{least_told, noisy};
 use super::{BriefError, Entropy, Epsilon, Release};
+use crate::order;
 use crate::task::Task;
 
 /// A row that the student has labelled.
@@ -78,7 +79,7 @@ impl Card {
                 }
             }
         }
-        confusions.sort_by_key(|&(_, _, count)| std::cmp::Reverse(count));
+        order::sort(&mut confusions, &|a, b| b.2.cmp(&a.2));
 
         let each = half.split(RATED.len());
         let mut errors = Vec::new();

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::error::{Place, TaskError, bad, missing, shorten};
 use super::rows::{self, Row};
 use super::{Entity, Example};
+use crate::order;
 
 /// Said of a text without entities.
 pub(crate) const NOTHING: &str = "none";
@@ -291,8 +292,8 @@ pub(super) fn sort(seeds: &mut [Example], counts: &[usize]) {
         kinds.dedup();
         kinds
     };
-    let mut order: Vec<usize> = (0..seeds.len()).collect();
-    order.sort_by_key(|seed| kinds(&seeds[*seed]).len());
+    let types = |seed: usize| kinds(&seeds[seed]).len();
+    let order = order::places(seeds.len(), &|a, b| types(a).cmp(&types(b)));
     let mut sizes = vec![0; counts.len()];
     for place in order {
         let own = kinds(&seeds[place]).into_iter();

@@ -10,6 +10,7 @@ use crate::evolve::run::Run;
 use crate::evolve::writing::{NO_ANSWER, exhausted};
 use crate::evolve::{Ablation, Event, Instance, Monitor, Origin, Stage};
 use crate::model::Adapter;
+use crate::order;
 use crate::task::{Example, TaskKind};
 
 /// A question, an answer and its mark from 0 to 10.
@@ -42,7 +43,7 @@ pub(super) fn drawn_labels(
         })
         .filter(|(label, _)| Some(*label) != without)
         .collect();
-    keys.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    order::sort(&mut keys, &|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     keys.into_iter()
         .take(count)
         .map(|(label, _)| label)

@@ -1,13 +1,13 @@
 //! A `config.json` as it lies on the hub, family by family, read into the one description the decoder knows.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Config, Family, ModelError, Rope, RopeScaling};
 use crate::kernels::Gate;
 
 /// What a file says, with transformers' names; what it leaves out has the family's default.
-#[derive(Debug, Default, Deserialize, Serialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct File {
     pub architectures: Vec<String>,

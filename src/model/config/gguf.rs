@@ -34,27 +34,67 @@ pub(in crate::model) fn hub_config(file: &Gguf<'_>) -> Result<String, ModelError
             "the GGUF file stretches its rotary positions by factors of its own, which config.json cannot say; merge into the model in the hub's layout".into(),
         ));
     }
-    let mut described = read(file)?;
-    let family = described.architectures.first();
-    let family = Family::ALL
-        .into_iter()
-        .find(|one| Some(one.names().0) == family.map(String::as_str));
-    described.model_type = family.map(|family| family.names().1.into());
-    let mut config = serde_json::to_value(&described).unwrap_or_default();
-    drop_nulls(&mut config);
-    config["dtype"] = "float16".into();
-    if let Some(begin) = file.count("tokenizer.ggml.bos_token_id")? {
-        config["bos_token_id"] = begin.into();
-    }
+    // What cannot be is refused before it is told.
+    let family = Config::from_gguf(file)?.family;
+    let described = read(file)?;
+    let (architecture, kind) = family.names();
+    let scaling = described.rope_scaling.map(|scaling| {
+        object([
+            ("rope_type", scaling.rope_type.into()),
+            ("factor", scaling.factor.into()),
+            (
+                "original_max_position_embeddings",
+                scaling.original_max_position_embeddings.into(),
+            ),
+            ("attention_factor", scaling.attention_factor.into()),
+            ("beta_fast", scaling.beta_fast.into()),
+            ("beta_slow", scaling.beta_slow.into()),
+        ])
+    });
+    let begin = file.count("tokenizer.ggml.bos_token_id")?;
+    let config = object([
+        ("architectures", vec![architecture].into()),
+        ("model_type", kind.into()),
+        ("dtype", "float16".into()),
+        ("vocab_size", described.vocab_size.into()),
+        ("hidden_size", described.hidden_size.into()),
+        ("intermediate_size", described.intermediate_size.into()),
+        ("num_hidden_layers", described.num_hidden_layers.into()),
+        ("num_attention_heads", described.num_attention_heads.into()),
+        ("num_key_value_heads", described.num_key_value_heads.into()),
+        ("head_dim", described.head_dim.into()),
+        (
+            "max_position_embeddings",
+            described.max_position_embeddings.into(),
+        ),
+        ("rms_norm_eps", described.rms_norm_eps.into()),
+        ("rope_theta", described.rope_theta.into()),
+        (
+            "rope_local_base_freq",
+            described.rope_local_base_freq.into(),
+        ),
+        ("rope_scaling", scaling.into()),
+        ("tie_word_embeddings", described.tie_word_embeddings.into()),
+        (
+            "query_pre_attn_scalar",
+            described.query_pre_attn_scalar.into(),
+        ),
+        ("sliding_window", described.sliding_window.into()),
+        (
+            "sliding_window_pattern",
+            described.sliding_window_pattern.into(),
+        ),
+        ("layer_types", described.layer_types.into()),
+        ("eos_token_id", described.eos_token_id.into()),
+        ("bos_token_id", begin.into()),
+    ]);
     Ok(config.to_string())
 }
 
-/// What is not said is left out: transformers reads null as a value.
-fn drop_nulls(value: &mut Json) {
-    if let Json::Object(entries) = value {
-        entries.retain(|_, value| !value.is_null());
-        entries.values_mut().for_each(drop_nulls);
-    }
+/// An object of what is said; transformers would read null as a value.
+fn object<const N: usize>(entries: [(&str, Json); N]) -> Json {
+    let said = entries.into_iter().filter(|(_, value)| !value.is_null());
+    Json::Object(said.map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
 /// Gemma 3's largest scales its scores by another number than the head's size, and says so by its depth alone.

@@ -3,12 +3,12 @@
 
 use std::f64::consts::PI;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::ModelError;
 
 /// Rotary scaling as `config.json` spells it: which rule, and its numbers.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct RopeScaling {
     /// `default`, `linear`, `llama3` or `yarn`.

@@ -12,6 +12,7 @@ use super::known::Template;
 #[cfg(feature = "template")]
 use super::template::Template;
 use super::{END, ModelError, Role, START, Turn, Vocabulary};
+use crate::order;
 
 /// What a template wrote.
 #[derive(Debug, PartialEq)]
@@ -111,7 +112,9 @@ impl Vocabulary {
             .filter(|(_, token)| token.special && !token.content.is_empty())
             .map(|(id, token)| (token.content.clone(), *id))
             .collect();
-        markers.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.cmp(b)));
+        order::sort(&mut markers, &|a: &(String, u32), b| {
+            b.0.len().cmp(&a.0.len()).then_with(|| a.cmp(b))
+        });
         let frame = Frame {
             template,
             special,

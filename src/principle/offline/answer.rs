@@ -1,8 +1,9 @@
 //! What answers are like that are no labels: the entities of each type, and free answers to questions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Ranked, Seeds, at_least, principle, vary};
+use crate::order;
 use crate::principle::phrases::{is_function_word, joined, quoted};
 use crate::principle::{Level, Polarity, Principle};
 use crate::task::words::{surface_words, words};
@@ -74,7 +75,7 @@ fn frequent(words: impl Iterator<Item = String>) -> Vec<(String, usize)> {
         *counts.entry(word).or_default() += 1;
     }
     let mut counts: Vec<_> = counts.into_iter().filter(|(_, count)| *count > 1).collect();
-    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    order::sort(&mut counts, &|a, b| b.1.cmp(&a.1));
     counts.truncate(NAMED);
     counts
 }
@@ -158,11 +159,9 @@ fn of_type(seeds: &Seeds<'_>, label: usize, named: &Named<'_>) -> Vec<Ranked> {
 /// The type that has most words in common with this one's entities.
 fn taken_for(seeds: &Seeds<'_>, label: usize, all: &[Named<'_>]) -> Option<Principle> {
     let content = |named: &Named<'_>| -> Vec<String> {
-        let mut found: Vec<String> = named.texts.iter().flat_map(|text| words(text)).collect();
-        found.sort();
-        found.dedup();
-        found.retain(|word| !is_function_word(word));
-        found
+        let found: BTreeSet<String> = named.texts.iter().flat_map(|text| words(text)).collect();
+        let content = found.into_iter().filter(|word| !is_function_word(word));
+        content.collect()
     };
     let own = content(&all[label]);
     let shared = |other: usize| -> Vec<String> {

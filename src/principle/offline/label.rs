@@ -6,6 +6,7 @@ use super::{
     Ranked, Seeds, at_least, between, lengths, most_frequent, percentile, principle, usual_range,
     within,
 };
+use crate::order;
 use crate::principle::keyness::{Term, terms};
 use crate::principle::phrases::{is_function_word, quoted};
 use crate::principle::profile::{Form, Profile};
@@ -86,7 +87,8 @@ pub(super) fn key_terms(seeds: &Seeds<'_>, label: usize, wanted: usize) -> Vec<T
     for (place, word) in own.iter().flat_map(|profile| &profile.words).enumerate() {
         places.entry(word.as_str()).or_insert(place);
     }
-    more.sort_by_key(|term| places.get(term.text.as_str()).copied());
+    let place = |term: &Term| places.get(term.text.as_str());
+    order::sort(&mut more, &|a, b| place(a).cmp(&place(b)));
     more.truncate(missing);
     chosen.extend(more);
     chosen
@@ -176,7 +178,7 @@ pub(super) fn ways_to_begin(own: &[&Profile]) -> Vec<(String, usize)> {
         .filter(|(way, _)| way.chars().count() <= LONGEST_OPENING)
         .collect();
     // The sort is stable, and the ways came in alphabetical order.
-    ways.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    order::sort(&mut ways, &|a: &(String, usize), b| b.1.cmp(&a.1));
     ways
 }
 
