@@ -74,6 +74,9 @@ pub fn ablations(recipe: &str) -> &'static [&'static str] {
     }
 }
 
+/// The variant whose principles are a large model's: its recorded answer to the brief of the task, which lies beside it.
+const TAUGHT: &str = "taught";
+
 /// Knobs that are on or off.
 const SWITCHES: [&str; 2] = ["init", "weigh"];
 
@@ -83,7 +86,7 @@ pub struct Job {
     task: PathBuf,
     task_name: String,
     recipe: String,
-    /// A part that is switched off, a switch of [`SWITCHES`], or a knob and its value.
+    /// A part that is switched off, a switch of [`SWITCHES`], a knob and its value, or [`TAUGHT`].
     variant: Option<String>,
     shots: Shots,
     seed: u64,
@@ -99,11 +102,12 @@ impl Job {
         };
         if let Some(variant) = &variant
             && !variant.contains('=')
+            && variant != TAUGHT
             && !SWITCHES.contains(&variant.as_str())
             && !ablations(recipe).contains(&variant.as_str())
         {
             bail!(
-                "{recipe} has no part {variant}; it has {}, the switches {}, and knobs as NAME=VALUE",
+                "{recipe} has no part {variant}; it has {}, the switches {}, {TAUGHT}, and knobs as NAME=VALUE",
                 ablations(recipe).join(", "),
                 SWITCHES.join(", ")
             );
@@ -145,6 +149,11 @@ impl Job {
                         list.extend([format!("--{}", knob.replace('_', "-")), value.to_owned()]);
                     }
                     None if SWITCHES.contains(&variant) => list.push(format!("--{variant}")),
+                    None if variant == TAUGHT => {
+                        let answer =
+                            format!("tests/fixtures/teacher/{}.answer.json", self.task_name);
+                        list.extend(["--teacher".into(), format!("recorded:{answer}")]);
+                    }
                     None => list.extend(["--ablate".into(), variant.to_owned()]),
                 }
                 list.extend(["--rows".into(), self.recipe.clone()]);
@@ -265,6 +274,10 @@ mod tests {
         for (variant, told) in [
             ("psi-seed_weight=6", "--seed-weight 6"),
             ("psi-weigh", "--weigh"),
+            (
+                "psi-taught",
+                "--teacher recorded:tests/fixtures/teacher/trec6.answer.json",
+            ),
         ] {
             let arguments = job(variant, "all").unwrap().arguments().join(" ");
             assert_eq!(

@@ -258,12 +258,17 @@ fn costs(tables: &mut String, runs: &[&Value], watts: f64) {
     }
 }
 
-/// A task, the score with a part switched off, and the score of the whole.
-type Pair = (String, f64, f64);
+/// One run of a variant: its score, that of the whole recipe on the same task and seed, and that of what the recipe is set
+/// against first.
+struct Varied {
+    variant: f64,
+    whole: f64,
+    base: Option<f64>,
+}
 
-/// Each ablation beside the whole recipe on the same task and seed.
+/// Each variant and ablation beside the whole recipe on the same task and seed.
 fn variants(tables: &mut String, reports: &[Value]) {
-    let mut found = BTreeMap::<(Kind, String), Vec<Pair>>::new();
+    let mut found = BTreeMap::<(Kind, String), Vec<Varied>>::new();
     for run in reports {
         let Some(variant) = run["variant"].as_str() else {
             continue;
@@ -273,34 +278,43 @@ fn variants(tables: &mut String, reports: &[Value]) {
             let alike = |key: &str| other[key] == run[key];
             other["variant"].is_null() && kind(other) == kind(run) && alike("task") && alike("seed")
         };
-        let whole = reports
-            .iter()
-            .find(same)
-            .and_then(|whole| accuracy(whole, &row));
-        if let (Some(part), Some(whole)) = (accuracy(run, &row), whole) {
+        let Some(whole) = reports.iter().find(same) else {
+            continue;
+        };
+        let base = contrasts(&row).first();
+        if let (Some(part), Some(score)) = (accuracy(run, &row), accuracy(whole, &row)) {
             let place = found.entry((kind(run), variant.to_owned())).or_default();
-            place.push((text(run, "task"), part, whole));
+            place.push(Varied {
+                variant: part,
+                whole: score,
+                base: base.and_then(|(_, base)| accuracy(whole, base)),
+            });
         }
     }
     if found.is_empty() {
         return;
     }
     tables.push_str(
-        "\n### Variants and ablations\n\nThe recipe's own row, with the part switched off beside the whole, on the same tasks and seeds.\n\n\
-         | recipe | seeds per label | variant | variant | whole | difference, points | pairs | p |\n|---|---|---|---|---|---|---|---|\n",
+        "\n### Variants and ablations\n\nThe recipe's own row as it is varied, beside the whole on the same tasks and seeds, and over what the \
+         recipe is set against: direct in psi, round_zero in lance, static in evokd.\n\n\
+         | model | recipe | seeds per label | variant | variant | whole | difference, points | p | over its base | p | pairs |\n\
+         |---|---|---|---|---|---|---|---|---|---|---|\n",
     );
-    for (((_, recipe, shots), variant), pairs) in found {
-        let of = |pick: &dyn Fn(&(String, f64, f64)) -> f64| {
-            pairs.iter().map(pick).collect::<Vec<f64>>()
-        };
-        let gains = of(&|pair| pair.1 - pair.2);
-        let p = permutation(&gains).map_or("–".into(), |p| format!("{p:.3}"));
+    let chance = |gains: &[f64]| permutation(gains).map_or("–".into(), |p| format!("{p:.3}"));
+    for (((model, recipe, shots), variant), runs) in found {
+        let of = |pick: &dyn Fn(&Varied) -> f64| runs.iter().map(pick).collect::<Vec<f64>>();
+        let gains = of(&|run| run.variant - run.whole);
+        let over = (runs.iter()).filter_map(|run| Some(run.variant - run.base?));
+        let over: Vec<f64> = over.collect();
         let _ = writeln!(
             tables,
-            "| {recipe} | {shots} | {variant} | {:.1} | {:.1} | {} | {} | {p} |",
-            mean(&of(&|pair| pair.1)),
-            mean(&of(&|pair| pair.2)),
+            "| {model} | {recipe} | {shots} | {variant} | {:.1} | {:.1} | {} | {} | {} | {} | {} |",
+            mean(&of(&|run| run.variant)),
+            mean(&of(&|run| run.whole)),
             spread(&gains),
+            chance(&gains),
+            spread(&over),
+            chance(&over),
             gains.len()
         );
     }
@@ -325,7 +339,7 @@ mod tests {
 
     fn run(seed: u64, variant: Option<&str>, seeds: f64, psi: f64) -> Value {
         json!({"task": "t", "model": "m", "recipe": "psi", "per_label": "all", "seed": seed, "variant": variant,
-            "rows": {"seeds_only": {"accuracy": seeds, "n": 7}, "psi": {"accuracy": psi, "n": 7}},
+            "rows": {"seeds_only": {"accuracy": seeds, "n": 7}, "direct": {"accuracy": 0.5, "n": 7}, "psi": {"accuracy": psi, "n": 7}},
             "instances_by_row": {"psi": {"accepted": 2, "generated": 5}},
             "tokens": {"read": 100, "written": 10}, "seconds": {"train": 60.0, "generate": 60.0}, "teacher": {"bytes": 9}})
     }
@@ -340,10 +354,10 @@ mod tests {
         let tables = of(&reports, 15.0);
         for line in [
             "### psi, all seeds per label, m",
-            "| t | 2 | 7 | 60.0 ± 14.1 | 70.0 ± 14.1 |",
+            "| t | 2 | 7 | 60.0 ± 14.1 | 50.0 ± 0.0 | 70.0 ± 14.1 |",
             "| psi − seeds_only | 10.0 ± 0.0 | 2 | 1 of 1 | – |",
             "| t | psi 4 of 10 | 100 + 10 | 120 | 0.50 | 9 |",
-            "| psi | all | no_filter | 55.0 | 60.0 | -5.0 | 1 | – |",
+            "| m | psi | all | no_filter | 55.0 | 60.0 | -5.0 | – | 5.0 | – | 1 |",
         ] {
             assert!(tables.contains(line), "{line}\n{tables}");
         }
