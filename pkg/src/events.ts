@@ -193,6 +193,8 @@ export interface InstanceWritten {
   entities?: Entity[];
   /** The passage that a question is about. */
   context?: string;
+  /** How probable the reader found the label of a kept one, or how far two answers to it agreed, 0 to 1. */
+  agreement?: number;
 }
 
 export interface TrainStep {

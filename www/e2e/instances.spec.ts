@@ -11,6 +11,12 @@ test("an instance shows where it came from, and can be reworded, relabelled, del
   await expect(psi.nth(2)).toHaveText(/^\d+\.\d\s%$/);
   await expect(page.locator("#diversity tbody tr")).toHaveCount(1);
 
+  // Only of what was kept, and the reader decides what that is.
+  const kept = page.locator('#instances-list > li[data-accepted="true"]').first();
+  await kept.getByRole("button", { name: "Details" }).click();
+  await expect(kept.locator(".provenance")).toContainText(/The reader agrees to\s*\d+\.\d\s%/);
+  await kept.getByRole("button", { name: "Details" }).click();
+
   const all = await studio.instances.count();
   const row = studio.instances.first();
   await row.locator("p.text").click();

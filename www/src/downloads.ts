@@ -44,9 +44,9 @@ export function dataZip(instances: string, card: string): Blob {
 /** The instances as the page saw them, with the visitor's changes; each line says whether it was changed. */
 export function instancesFromEvents(instances: readonly InstanceWritten[], edits: Edits): string {
   return kept(instances, edits)
-    .map(({ text, label, answer, entities, context, accepted, reason, refusal, row, round, index, principles, model, seed, edited }) =>
+    .map(({ text, label, answer, entities, context, accepted, reason, refusal, row, round, index, principles, model, seed, agreement, edited }) =>
       // What is not there leaves no key.
-      `${JSON.stringify({ text, label, answer, entities, context, accepted, reason, refusal, row, round, index, principles, model, seed, edited })}\n`,
+      `${JSON.stringify({ text, label, answer, entities, context, accepted, reason, refusal, row, round, index, principles, model, seed, agreement, edited })}\n`,
     )
     .join("");
 }

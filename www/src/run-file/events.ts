@@ -76,6 +76,7 @@ const SHAPES: Record<RunEvent["type"], Is> = {
     seed: maybe(isNumber),
     answer: maybe(isText),
     context: maybe(isText),
+    agreement: maybe(isNumber),
     entities: maybe(listOf(isEntity)),
   }),
   train_step: shape({

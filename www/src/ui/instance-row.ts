@@ -2,7 +2,7 @@
 import type { Principle } from "#seedbed/events";
 import type { Edit, Instance } from "../instances/edits";
 import { entityTypes, marked, unmarked } from "../task/entities";
-import { ROW_TITLES } from "../words";
+import { percent, ROW_TITLES } from "../words";
 import { answerLine, sentence } from "./answer";
 import { make } from "./dom";
 
@@ -62,6 +62,7 @@ function provenance(instance: Instance, principles: ReadonlyMap<string, Principl
     ["Written for", `${ROW_TITLES[instance.row]}, round ${instance.round ?? "?"}, number ${instance.index + 1}`],
     ["Model", instance.model ?? "unknown"],
     ["Generator's seed", String(instance.seed ?? "unknown")],
+    ...(instance.agreement === undefined ? [] : [["The reader agrees to", percent(instance.agreement)] satisfies [string, string]]),
     ...(instance.context === undefined ? [] : [["Passage", instance.context] satisfies [string, string]]),
   ];
   return make(
