@@ -73,7 +73,7 @@ fn the_tokenizer_of_the_file_is_that_of_the_hub() {
     }
 }
 
-/// The names and changes of llama.cpp undone, family by family.
+/// The names and changes of llama.cpp undone, family by family; in what the file is merged into, too.
 #[test]
 fn tensors_of_a_family_are_those_of_the_hub() {
     for family in ["qwen2", "gemma3"] {
@@ -81,7 +81,10 @@ fn tensors_of_a_family_are_those_of_the_hub() {
         let read = |file: &str| std::fs::read(format!("{folder}/{file}")).unwrap();
         let (bytes, hub) = (read("model.gguf"), read("model.safetensors"));
         let file = Gguf::parse(&bytes).unwrap();
-        same_tensors(family, &file.weights().unwrap(), &hub);
+        let weights = file.weights().unwrap();
+        same_tensors(family, &weights, &hub);
+        let whole = merged_with_nothing(&weights);
+        same_tensors(family, &Weights::parse(&whole).unwrap(), &hub);
         let (of_file, of_hub) = (
             Config::from_gguf(&file).unwrap(),
             Config::from_json(&read("config.json")).unwrap(),
@@ -98,25 +101,17 @@ fn tensors_of_a_family_are_those_of_the_hub() {
     }
 }
 
-/// With an adapter of nothing, what a GGUF file is merged into holds the tensors it was made from.
-#[test]
-fn a_family_merged_with_nothing_has_the_hubs_tensors() {
-    for family in ["qwen2", "gemma3"] {
-        let folder = format!("tests/fixtures/tiny-{family}");
-        let read = |file: &str| std::fs::read(format!("{folder}/{file}")).unwrap();
-        let (bytes, hub) = (read("model.gguf"), read("model.safetensors"));
-        let weights = Gguf::parse(&bytes).unwrap().weights().unwrap();
-        let config =
-            br#"{"peft_type": "LORA", "r": 1, "lora_alpha": 1, "target_modules": ["q_proj"]}"#;
-        let nothing = [&2u64.to_le_bytes()[..], b"{}"].concat();
-        let mut whole = Vec::new();
-        merged(&weights, config, &nothing, &mut |piece| {
-            whole.extend_from_slice(piece);
-            Ok(())
-        })
-        .unwrap();
-        same_tensors(family, &Weights::parse(&whole).unwrap(), &hub);
-    }
+/// A checkpoint with an adapter of nothing added.
+fn merged_with_nothing(weights: &Weights<'_>) -> Vec<u8> {
+    let config = br#"{"peft_type": "LORA", "r": 1, "lora_alpha": 1, "target_modules": ["q_proj"]}"#;
+    let nothing = [&2u64.to_le_bytes()[..], b"{}"].concat();
+    let mut whole = Vec::new();
+    merged(weights, config, &nothing, &mut |piece| {
+        whole.extend_from_slice(piece);
+        Ok(())
+    })
+    .unwrap();
+    whole
 }
 
 fn same_tensors(family: &str, found: &Weights<'_>, hub: &[u8]) {
