@@ -105,7 +105,7 @@ const BESIDE: [&str; 6] = [
 ];
 
 /// Takes files one after the other, piece after piece, by name.
-pub(super) type Take<'t> = dyn FnMut(&str, &[u8]) -> Result<(), ModelError> + 't;
+pub type Take<'t> = dyn FnMut(&str, &[u8]) -> Result<(), ModelError> + 't;
 
 /// Hands a model's weights to `of_weights`, and all that stands beside them in the hub's layout to `take`: the files there
 /// are, or what says the same as a GGUF file's metadata.

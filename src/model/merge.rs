@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use half::{bf16, f16};
 
 use super::adapter::LoraConfig;
-use super::load::in_the_hubs_layout;
+use super::load::{Take, in_the_hubs_layout};
 use super::weights::safetensors;
 use super::{Kind, ModelError, ModelFile, Weights};
 
@@ -73,7 +73,7 @@ pub fn merged_files(
     files: &[&dyn ModelFile],
     adapter_config: &[u8],
     adapter: &[u8],
-    give: &mut dyn FnMut(&str, &[u8]) -> Result<(), ModelError>,
+    give: &mut Take<'_>,
 ) -> Result<(), ModelError> {
     in_the_hubs_layout(files, give, &mut |weights, give| {
         merged(weights, adapter_config, adapter, &mut |piece| {

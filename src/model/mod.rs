@@ -25,6 +25,7 @@ pub use file::{HeldFile, ModelFile};
 #[cfg(not(target_arch = "wasm32"))]
 pub use folder::merge_folder;
 pub use input::{Input, NOTHING, Span, shared_prefix};
+pub use load::Take;
 pub use merge::{merged, merged_files};
 pub use source::{Listing, Memory, Remote, Repository, SourceError};
 pub use tokenizer::{Role, Turn, Vocabulary};
