@@ -9,7 +9,7 @@ use std::fmt::Display;
 use seedbed::kernels::{Choice, open};
 use seedbed::model::{
     Config, Format, Gguf, HeldFile, Index, Listing, LoraConfig, Model, Placement, Repository, Role,
-    Turn, Vocabulary, Weights, merged,
+    Turn, Vocabulary, Weights, merged, merged_files,
 };
 use seedbed::task;
 
@@ -167,8 +167,12 @@ pub fn gguf(data: &[u8]) -> String {
     }
 }
 
-/// A GGUF file, as a whole model on the CPU.
+/// A GGUF file, as a whole model on the CPU, and as one that an adapter of nothing is merged into: a model folder of which every
+/// file must be one.
 pub fn model(data: &[u8]) -> String {
+    const CONFIG: &[u8] =
+        br#"{"peft_type":"LORA","r":1,"lora_alpha":1,"target_modules":["q_proj"]}"#;
+    const NOTHING: &[u8] = b"\x02\0\0\0\0\0\0\0{}";
     thread_local! {
         static DEVICE: Option<seedbed::kernels::Opened> = pollster::block_on(open(Choice::Cpu)).ok();
     }
@@ -180,14 +184,28 @@ pub fn model(data: &[u8]) -> String {
             device: opened.device.clone(),
             format: Format::Stored,
         };
-        told(Model::read(
-            "x",
-            &[&HeldFile {
-                name: "x.gguf",
-                bytes: data,
-            }],
-            place,
-        ))
+        let file = HeldFile {
+            name: "x.gguf",
+            bytes: data,
+        };
+        let read = Model::read("x", &[&file], place);
+        let good = read.is_ok();
+        let mut heard = told(read);
+        heard += &told(merged_files(
+            &[&file],
+            CONFIG,
+            NOTHING,
+            &mut |name, piece| {
+                // A model that is read here is told so that it is read again.
+                match name {
+                    "config.json" if good => Config::from_json(piece).map(|_| ()),
+                    "tokenizer.json" if good => Vocabulary::from_json(piece).map(|_| ()),
+                    _ => Ok(()),
+                }
+                .inspect_err(|error| assert!(!good, "{name} is told wrongly: {error}"))
+            },
+        ));
+        heard
     })
 }
 
