@@ -35,9 +35,10 @@ worker.addEventListener("fetch", (event) => {
   if (request.mode === "navigate") {
     event.respondWith(networkFirst(request, isDocument(url.href) ? url.href : address("")).then(isolated));
   } else if (isHashed(url.href)) {
-    event.respondWith(cacheFirst(request));
+    event.respondWith(cacheFirst(request, false));
   } else if (url.href.startsWith(address("models/")) && !SEEDBED_BUILD.model.some((file) => address(file) === url.href)) {
-    event.respondWith(keptOnceUsed(request));
+    // A model of the page's host that is no part of what every visitor keeps.
+    event.respondWith(cacheFirst(request, true));
   } else {
     event.respondWith(networkFirst(request, url.href));
   }
@@ -104,19 +105,15 @@ async function fill(files: readonly string[]): Promise<void> {
   }
 }
 
-async function cacheFirst(request: Request): Promise<Response> {
-  return (await (await caches.open(CACHE)).match(request.url)) ?? fetchOwn(request);
-}
-
-/** A model of the page's host: from the cache, where it is put when it was first used. */
-async function keptOnceUsed(request: Request): Promise<Response> {
+/** The copy, where there is one; else the network's answer, which `keep` keeps from then on. */
+async function cacheFirst(request: Request, keep: boolean): Promise<Response> {
   const cache = await caches.open(CACHE);
   const copy = await cache.match(request.url);
   if (copy !== undefined) {
     return copy;
   }
   const response = await fetchOwn(request);
-  if (response.ok) {
+  if (keep && response.ok) {
     // It is used all the same where there is no room to keep it.
     const kept = cache.put(request.url, response.clone());
     kept.catch(() => undefined);
