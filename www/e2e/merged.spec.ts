@@ -62,20 +62,23 @@ test("the whole model can be taken along: the base's own tensors, those that wer
 
 test("a whole model out of a GGUF file is a folder that the page takes as a model", async ({ page }) => {
   const studio = await Studio.open(page, RUN);
-  const choose = async (files: FilePayload[]) => {
+  const chosen = page.locator("#models-list > li").filter({ hasNotText: "seedbed-" }).getByRole("radio", { checked: true });
+  const choose = async (files: FilePayload[], name: RegExp) => {
     await page.locator("#models-file-input").setInputFiles(files);
     await page.getByRole("button", { name: "Copy and use" }).click();
+    // A run that is started before would be one of the model before.
+    await expect(chosen).toHaveAccessibleName(name);
   };
   const payload = (name: string, buffer: Buffer): FilePayload => ({ name, mimeType: "application/octet-stream", buffer });
   await page.getByText("Use another model").click();
   const gguf = join(import.meta.dirname, "../../tests/fixtures/tiny-llama-1m/gguf/model-q4_0.gguf");
-  await choose([payload("model-q4_0.gguf", readFileSync(gguf))]);
+  await choose([payload("model-q4_0.gguf", readFileSync(gguf))], /model-q4_0/);
   await studio.run();
   const files = await whole(page);
   expect([...files.keys()].sort()).toEqual(["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]);
   const kinds = [...tensors(files.get("model.safetensors") ?? Buffer.alloc(8))].map(([name, { dtype }]) => [name.includes("_proj"), dtype] as const);
   expect(kinds.filter(([projection]) => projection).every(([, dtype]) => dtype === "F16")).toBe(true);
-  await choose([...files].map(([name, bytes]) => payload(name, bytes)));
+  await choose([...files].map(([name, bytes]) => payload(name, bytes)), /A model of your files/);
   await studio.run();
   await expect(page.locator("#keep-error")).toBeHidden();
   expect(studio.errors).toEqual([]);
