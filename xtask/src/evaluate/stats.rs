@@ -12,12 +12,14 @@ pub fn deviation(values: &[f64]) -> Option<f64> {
     (values.len() > 1).then(|| (squares / (values.len() - 1) as f64).sqrt())
 }
 
-/// "mean ± deviation", or what there is of it.
-pub fn spread(values: &[f64]) -> String {
+/// "mean ± deviation", or what there is of it, to so many decimals.
+pub fn spread(values: &[f64], decimals: usize) -> String {
     match (values, deviation(values)) {
         ([], _) => "–".into(),
-        (values, Some(deviation)) => format!("{:.1} ± {deviation:.1}", mean(values)),
-        (values, None) => format!("{:.1}", mean(values)),
+        (values, Some(deviation)) => {
+            format!("{:.decimals$} ± {deviation:.decimals$}", mean(values))
+        }
+        (values, None) => format!("{:.decimals$}", mean(values)),
     }
 }
 
@@ -57,9 +59,10 @@ mod tests {
 
     #[test]
     fn a_spread_has_a_deviation_from_two_values_on() {
-        assert_eq!(spread(&[]), "–");
-        assert_eq!(spread(&[3.0]), "3.0");
-        assert_eq!(spread(&[60.0, 80.0]), "70.0 ± 14.1");
+        assert_eq!(spread(&[], 1), "–");
+        assert_eq!(spread(&[3.0], 1), "3.0");
+        assert_eq!(spread(&[60.0, 80.0], 1), "70.0 ± 14.1");
+        assert_eq!(spread(&[2.0, 2.25], 3), "2.125 ± 0.177");
     }
 
     #[test]

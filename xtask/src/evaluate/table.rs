@@ -45,8 +45,59 @@ fn contrasts(recipe: &str) -> &'static [(&'static str, &'static str)] {
     }
 }
 
-/// What runs of one table have in common: model, recipe, seeds of each label.
-type Kind = (String, String, String);
+/// What a row is measured by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Measure {
+    /// Of labels; %.
+    Accuracy,
+    /// Of entities (micro), or of the words of answers; %.
+    F1,
+    /// Of the responses that are there, nats a token.
+    Loss,
+}
+
+impl Measure {
+    /// By the rows of a report: all are measured alike.
+    fn of(report: &Value) -> Self {
+        let has = |key: &str| {
+            let rows = report["rows"].as_object();
+            rows.is_some_and(|rows| rows.values().any(|row| row[key].is_number()))
+        };
+        match (has("loss"), has("f1")) {
+            (true, _) => Self::Loss,
+            (_, true) => Self::F1,
+            _ => Self::Accuracy,
+        }
+    }
+
+    /// The end of a table's heading.
+    fn named(self) -> &'static str {
+        match self {
+            Self::Accuracy => "",
+            Self::F1 => ", F1",
+            Self::Loss => ", loss",
+        }
+    }
+
+    /// Decimals of a figure.
+    fn decimals(self) -> usize {
+        match self {
+            Self::Loss => 3,
+            _ => 1,
+        }
+    }
+
+    /// What a difference is told in.
+    fn unit(self) -> &'static str {
+        match self {
+            Self::Loss => "nats of loss less",
+            _ => "points",
+        }
+    }
+}
+
+/// What runs of one table have in common: model, recipe, seeds of each label, what they are measured by.
+type Kind = (String, String, String, Measure);
 
 fn text(report: &Value, key: &str) -> String {
     report[key].as_str().unwrap_or_default().to_owned()
@@ -57,13 +108,27 @@ fn kind(report: &Value) -> Kind {
         text(report, "model"),
         text(report, "recipe"),
         text(report, "per_label"),
+        Measure::of(report),
     )
 }
 
-fn accuracy(report: &Value, row: &str) -> Option<f64> {
-    report["rows"][row]["accuracy"]
-        .as_f64()
-        .map(|share| 100.0 * share)
+/// The figure of a row as a table shows it.
+fn figure(report: &Value, row: &str) -> Option<f64> {
+    let row = &report["rows"][row];
+    match Measure::of(report) {
+        Measure::Accuracy => Some(100.0 * row["accuracy"].as_f64()?),
+        Measure::F1 => Some(100.0 * row["f1"].as_f64()?),
+        Measure::Loss => row["loss"].as_f64(),
+    }
+}
+
+/// How much better a row is than another of its run, or of one like it: a loss is better where it is less.
+fn gain(row: (&Value, &str), base: (&Value, &str)) -> Option<f64> {
+    let gain = figure(row.0, row.1)? - figure(base.0, base.1)?;
+    Some(match Measure::of(row.0) {
+        Measure::Loss => -gain,
+        _ => gain,
+    })
 }
 
 /// All tables.
@@ -80,13 +145,14 @@ pub fn of(reports: &[Value], watts: f64) -> String {
             .copied()
             .filter(|run| self::kind(run) == kind)
             .collect();
-        let (model, recipe, shots) = &kind;
+        let (model, recipe, shots, measure) = &kind;
         let _ = write!(
             tables,
-            "\n### {recipe}, {shots} seeds per label, {model}\n\n"
+            "\n### {recipe}, {shots} seeds per label, {model}{}\n\n",
+            measure.named()
         );
-        accuracies(&mut tables, &runs);
-        differences(&mut tables, recipe, &runs);
+        figures(&mut tables, &runs, *measure);
+        differences(&mut tables, (recipe, *measure), &runs);
         costs(&mut tables, &runs, watts);
     }
     variants(&mut tables, reports);
@@ -100,6 +166,7 @@ fn models(tables: &mut String, whole: &[&Value]) {
         .iter()
         .copied()
         .filter(|run| text(run, "recipe") == SEEDS && text(run, "per_label") == "all")
+        .filter(|run| Measure::of(run) == Measure::Accuracy)
         .collect();
     let models: BTreeSet<String> = runs.iter().map(|run| text(run, "model")).collect();
     if models.len() < 2 {
@@ -122,15 +189,15 @@ fn models(tables: &mut String, whole: &[&Value]) {
             let own = runs
                 .iter()
                 .filter(|run| text(run, "task") == task && text(run, "model") == *model);
-            let found: Vec<f64> = own.filter_map(|run| accuracy(run, row)).collect();
-            let _ = write!(tables, " {} |", spread(&found));
+            let found: Vec<f64> = own.filter_map(|run| figure(run, row)).collect();
+            let _ = write!(tables, " {} |", spread(&found, 1));
             column.extend((!found.is_empty()).then(|| mean(&found)));
         }
         tables.push('\n');
     }
     tables.push_str("| mean over its tasks |");
     for column in by_column {
-        let _ = write!(tables, " {} |", spread(&[mean(&column)]));
+        let _ = write!(tables, " {} |", spread(&[mean(&column)], 1));
     }
     tables.push('\n');
 }
@@ -139,9 +206,9 @@ fn tasks(runs: &[&Value]) -> BTreeSet<String> {
     runs.iter().map(|run| text(run, "task")).collect()
 }
 
-fn accuracies(tables: &mut String, runs: &[&Value]) {
+fn figures(tables: &mut String, runs: &[&Value], measure: Measure) {
     let rows: Vec<&str> = (ROWS.into_iter())
-        .filter(|row| runs.iter().any(|run| accuracy(run, row).is_some()))
+        .filter(|row| runs.iter().any(|run| figure(run, row).is_some()))
         .collect();
     let _ = writeln!(tables, "| task | runs | test rows | {} |", rows.join(" | "));
     let _ = writeln!(tables, "|---|---|---|{}", "---|".repeat(rows.len()));
@@ -157,11 +224,8 @@ fn accuracies(tables: &mut String, runs: &[&Value]) {
         });
         let cells: Vec<String> = (rows.iter())
             .map(|row| {
-                spread(
-                    &own.iter()
-                        .filter_map(|run| accuracy(run, row))
-                        .collect::<Vec<_>>(),
-                )
+                let found = own.iter().filter_map(|run| figure(run, row));
+                spread(&found.collect::<Vec<_>>(), measure.decimals())
             })
             .collect();
         let n = n.unwrap_or(0);
@@ -175,16 +239,13 @@ fn accuracies(tables: &mut String, runs: &[&Value]) {
 }
 
 /// Differences within a run, over all tasks and seeds.
-fn differences(tables: &mut String, recipe: &str, runs: &[&Value]) {
+fn differences(tables: &mut String, (recipe, measure): (&str, Measure), runs: &[&Value]) {
     let mut lines = String::new();
     for (row, base) in contrasts(recipe) {
         let mut by_task: BTreeMap<String, Vec<f64>> = BTreeMap::new();
         for run in runs {
-            if let (Some(row), Some(base)) = (accuracy(run, row), accuracy(run, base)) {
-                by_task
-                    .entry(text(run, "task"))
-                    .or_default()
-                    .push(row - base);
+            if let Some(gain) = gain((run, row), (run, base)) {
+                by_task.entry(text(run, "task")).or_default().push(gain);
             }
         }
         let all: Vec<f64> = by_task.values().flatten().copied().collect();
@@ -196,13 +257,17 @@ fn differences(tables: &mut String, recipe: &str, runs: &[&Value]) {
         let _ = writeln!(
             lines,
             "| {row} − {base} | {} | {} | {above} of {} | {p} |",
-            spread(&all),
+            spread(&all, measure.decimals()),
             all.len(),
             by_task.len()
         );
     }
     if !lines.is_empty() {
-        tables.push_str("\n| difference, points | mean ± deviation | pairs | tasks above 0 | p |\n|---|---|---|---|---|\n");
+        let unit = measure.unit();
+        let _ = write!(
+            tables,
+            "\n| difference, {unit} | mean ± deviation | pairs | tasks above 0 | p |\n|---|---|---|---|---|\n"
+        );
         tables.push_str(&lines);
     }
 }
@@ -258,12 +323,13 @@ fn costs(tables: &mut String, runs: &[&Value], watts: f64) {
     }
 }
 
-/// One run of a variant: its score, that of the whole recipe on the same task and seed, and that of what the recipe is set
-/// against first.
+/// One run of a variant: its figure, that of the whole recipe on the same task and seed, how much better it is, and how much
+/// better than what the recipe is set against first.
 struct Varied {
     variant: f64,
     whole: f64,
-    base: Option<f64>,
+    gain: f64,
+    over_base: Option<f64>,
 }
 
 /// Each variant and ablation beside the whole recipe on the same task and seed.
@@ -282,12 +348,17 @@ fn variants(tables: &mut String, reports: &[Value]) {
             continue;
         };
         let base = contrasts(&row).first();
-        if let (Some(part), Some(score)) = (accuracy(run, &row), accuracy(whole, &row)) {
+        if let (Some(variant_figure), Some(whole_figure), Some(gain_made)) = (
+            figure(run, &row),
+            figure(whole, &row),
+            gain((run, &row), (whole, &row)),
+        ) {
             let place = found.entry((kind(run), variant.to_owned())).or_default();
             place.push(Varied {
-                variant: part,
-                whole: score,
-                base: base.and_then(|(_, base)| accuracy(whole, base)),
+                variant: variant_figure,
+                whole: whole_figure,
+                gain: gain_made,
+                over_base: base.and_then(|(_, base)| gain((run, &row), (whole, base))),
             });
         }
     }
@@ -301,19 +372,20 @@ fn variants(tables: &mut String, reports: &[Value]) {
          |---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     let chance = |gains: &[f64]| permutation(gains).map_or("–".into(), |p| format!("{p:.3}"));
-    for (((model, recipe, shots), variant), runs) in found {
+    for (((model, recipe, shots, measure), variant), runs) in found {
         let of = |pick: &dyn Fn(&Varied) -> f64| runs.iter().map(pick).collect::<Vec<f64>>();
-        let gains = of(&|run| run.variant - run.whole);
-        let over = (runs.iter()).filter_map(|run| Some(run.variant - run.base?));
-        let over: Vec<f64> = over.collect();
+        let gains = of(&|run| run.gain);
+        let over: Vec<f64> = runs.iter().filter_map(|run| run.over_base).collect();
+        let decimals = measure.decimals();
         let _ = writeln!(
             tables,
-            "| {model} | {recipe} | {shots} | {variant} | {:.1} | {:.1} | {} | {} | {} | {} | {} |",
+            "| {model} | {recipe}{} | {shots} | {variant} | {:.decimals$} | {:.decimals$} | {} | {} | {} | {} | {} |",
+            measure.named(),
             mean(&of(&|run| run.variant)),
             mean(&of(&|run| run.whole)),
-            spread(&gains),
+            spread(&gains, decimals),
             chance(&gains),
-            spread(&over),
+            spread(&over, decimals),
             chance(&over),
             gains.len()
         );
@@ -358,6 +430,33 @@ mod tests {
             "| psi − seeds_only | 10.0 ± 0.0 | 2 | 1 of 1 | – |",
             "| t | psi 4 of 10 | 100 + 10 | 120 | 0.50 | 9 |",
             "| m | psi | all | no_filter | 55.0 | 60.0 | -5.0 | – | 5.0 | – | 1 |",
+        ] {
+            assert!(tables.contains(line), "{line}\n{tables}");
+        }
+    }
+
+    #[test]
+    fn entities_are_told_by_f1_and_responses_by_loss_where_less_is_better() {
+        let run = |rows: Value, variant: Option<&str>| json!({"task": "t", "model": "m", "recipe": "lance", "per_label": "all", "seed": 1, "variant": variant, "rows": rows});
+        let loss = |before: f64, after: f64| json!({"round_zero": {"accuracy": 0.0, "f1": 0.1, "loss": before, "n": 7}, "lance": {"accuracy": 0.0, "f1": 0.1, "loss": after, "n": 7}});
+        let reports = [
+            run(
+                json!({"round_zero": {"accuracy": 0.9, "f1": 0.4, "n": 7}, "lance": {"accuracy": 0.9, "f1": 0.5, "n": 7}}),
+                None,
+            ),
+            run(loss(3.0, 2.75), None),
+            run(loss(3.0, 2.875), Some("sft_only")),
+        ];
+        let tables = of(&reports, 15.0);
+        for line in [
+            "### lance, all seeds per label, m, F1",
+            "| t | 1 | 7 | 40.0 | 50.0 |",
+            "| lance − round_zero | 10.0 | 1 | 1 of 1 | – |",
+            "### lance, all seeds per label, m, loss",
+            "| t | 1 | 7 | 3.000 | 2.750 |",
+            "| difference, nats of loss less | mean",
+            "| lance − round_zero | 0.250 | 1 | 1 of 1 | – |",
+            "| m | lance, loss | all | sft_only | 2.875 | 2.750 | -0.125 | – | 0.125 | – | 1 |",
         ] {
             assert!(tables.contains(line), "{line}\n{tables}");
         }
