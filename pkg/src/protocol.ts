@@ -204,6 +204,8 @@ export interface StoredFiles {
   seeds: string;
   test: string | null;
   task: string;
+  /** The model it was begun with; `null` where an earlier version of the page kept none. */
+  model: ChosenModel | null;
   adapter: AdapterFiles | null;
 }
 

@@ -74,6 +74,8 @@ test("a whole model out of a GGUF file is a folder that the page takes as a mode
   const gguf = join(import.meta.dirname, "../../tests/fixtures/tiny-llama-1m/gguf/model-q4_0.gguf");
   await choose([payload("model-q4_0.gguf", readFileSync(gguf))], /model-q4_0/);
   await studio.run();
+  // Whatever is chosen for the next run: it is this run's model that its adapter belongs to.
+  await page.locator("#models-list").getByRole("radio", { name: "seedbed-3m" }).check();
   const files = await whole(page);
   expect([...files.keys()].sort()).toEqual(["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]);
   const kinds = [...tensors(files.get("model.safetensors") ?? Buffer.alloc(8))].map(([name, { dtype }]) => [name.includes("_proj"), dtype] as const);

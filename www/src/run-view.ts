@@ -1,5 +1,6 @@
 /** What the page knows of a run: everything it shows is read off the events. */
 import type { DpoStep, InstanceWritten, Metrics, Preferred, Principle, QuotasSet, Report, Reviewed, RoundReport, RowName, RunEvent, RunStarted, Sample, Stage, TestRow, TrainStep, Verdict, WeaknessFound } from "#seedbed/events";
+import type { ChosenModel } from "#seedbed/protocol";
 import type { Edits } from "./instances/edits";
 import { type Fate, follow } from "./principles/fates";
 
@@ -44,6 +45,8 @@ export interface RunView {
   source: "engine" | "file" | "storage";
   /** Its name in this browser's storage, where it has one. */
   id: string | null;
+  /** The model that it was begun with, where that is known: a file of a run has its name only. */
+  model: ChosenModel | null;
   phase: Phase;
   /** All that was said but how far it is, so that the run can be saved. */
   log: RunEvent[];
@@ -86,6 +89,7 @@ export function emptyRun(run: number): RunView {
     run,
     source: "engine",
     id: null,
+    model: null,
     phase: "idle",
     log: [],
     loading: null,

@@ -5,7 +5,7 @@ import { Teaching } from "./boundary/teaching";
 import type { Report, RunEvent, TaskKind } from "#seedbed/events";
 import { wholeLog } from "#seedbed/log";
 import { startWorker } from "./engine-worker";
-import { chosenModel } from "./models/state";
+import { chosenModel, modelOf } from "./models/state";
 import { keepForOffline } from "./offline";
 import type { DeviceChoice, OpenedEngine, TaskFiles } from "#seedbed/protocol";
 import { type SavedRun, viewOf } from "./run-file/run-file";
@@ -132,6 +132,7 @@ export class Studio {
       now.run = emptyRun(now.run.run + 1);
       now.run.phase = "loading";
       now.run.id = runId();
+      now.run.model = chosenModel(now.models);
       now.opened = null;
       now.notices = [];
     });
@@ -170,6 +171,7 @@ export class Studio {
       now.run = saved === null ? emptyRun(next) : viewOf(saved, next, id);
       now.run.source = "engine";
       now.run.id = id;
+      now.run.model = files.model;
       now.run.phase = "loading";
       now.opened = null;
       now.notices = [];
@@ -233,7 +235,7 @@ export class Studio {
     if (state.engineHasRun || opened?.adapter == null) {
       return;
     }
-    const from = run.id !== null ? { run: run.id } : { files: await this.files(), adapter: opened.adapter, model: chosenModel(state.models) };
+    const from = run.id !== null ? { run: run.id } : { files: await this.files(), adapter: opened.adapter, model: modelOf(run, state.models) };
     await this.client.call("restore", { from });
     this.store.update((now) => void (now.engineHasRun = now.run.run === run.run));
   }
@@ -280,7 +282,7 @@ export class Studio {
     }
     const { settings, run } = this.store.state;
     const options = { ...toRunOptions(settings), ...this.teaching.runOptions(), watch: this.watched(files) };
-    const input = { folder: run.id ?? runId(), settings: writeSettings(settings), files, options, model: chosenModel(this.store.state.models) };
+    const input = { folder: run.id ?? runId(), settings: writeSettings(settings), files, options, model: run.model };
     await this.follow(async () => {
       await this.teaching.handOver();
       return this.client.call("run", input);

@@ -27,6 +27,7 @@ export async function storedRun(id: string): Promise<StoredFiles> {
     ["settings.txt", "events.jsonl", "edits.json", "seeds.jsonl", "test.jsonl", "task.json", "adapter_config.json", "ledger.json", "answers.json"].map((name) => textOf(folder, name)),
   );
   const weights = await fileOf(folder, "adapter_model.safetensors");
+  const begun = await begunWith(id).catch(() => null);
   return {
     settings: settings ?? "",
     events: events ?? "",
@@ -36,6 +37,7 @@ export async function storedRun(id: string): Promise<StoredFiles> {
     seeds: seeds ?? "",
     test: test ?? null,
     task: task ?? "",
+    model: begun?.model ?? null,
     adapter: config == null || weights === null ? null : { config, weights: new Uint8Array(await weights.arrayBuffer()) },
   };
 }

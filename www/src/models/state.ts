@@ -1,6 +1,7 @@
 /** What the page knows of models: which there are, which is chosen, what is on its way. */
 import type { ChosenModel } from "#seedbed/protocol";
 import { BUNDLED_MODEL, bundledModel } from "#seedbed/models/bundled";
+import type { RunView } from "../run-view";
 import type { Asked, Dtype, ModelPlan, Said, Shelf, StoredModel } from "#seedbed/models/types";
 
 export interface ModelsState {
@@ -32,4 +33,17 @@ export function storedModel({ shelf, chosen }: ModelsState): StoredModel | null 
 /** What the engine is to load. A bundled model is kept as it comes. */
 export function chosenModel({ chosen, dtype }: ModelsState): ChosenModel {
   return { model: chosen, dtype: bundledModel(chosen)?.dtype ?? dtype };
+}
+
+/** The model of a run: the one it was begun with or, where a file has brought the run, the one of that name. */
+export function modelOf({ model, started }: Pick<RunView, "model" | "started">, { shelf, dtype }: ModelsState): ChosenModel {
+  if (model !== null) {
+    return model;
+  }
+  const name = started?.model ?? BUNDLED_MODEL;
+  const found = bundledModel(name) ?? shelf?.stored.find((stored) => stored.name === name);
+  if (found === undefined) {
+    throw new Error(`This run is of the model ${name}, which this page does not have; add it under "Use another model", and try again.`);
+  }
+  return "id" in found ? { model: found.id, dtype } : { model: found.name, dtype: found.dtype };
 }

@@ -3,7 +3,7 @@ import type { RunEvent } from "#seedbed/events";
 import { type Breathe, breather } from "../breather";
 import type { Edit, Edits } from "../instances/edits";
 import { type Ledger, readLedger } from "../boundary/ledger";
-import type { AdapterFiles, PrincipleSet } from "#seedbed/protocol";
+import type { AdapterFiles, ChosenModel, PrincipleSet } from "#seedbed/protocol";
 import { emptyRun, type RunView, take } from "../run-view";
 import { isKind, type OwnTask } from "../task/own";
 import { bytesToBase64, base64ToBytes } from "./base64";
@@ -28,9 +28,11 @@ export interface SavedRun {
   ledger: Ledger | null;
   /** The principles it went by, where they were not its own to write. */
   principles: PrincipleSet | null;
+  /** The model it was begun with, as this browser names it; a file that goes elsewhere does not hold it. */
+  model: ChosenModel | null;
 }
 
-export function writeRun({ settings, events, edits, adapter, own, ledger, principles }: SavedRun): string {
+export function writeRun({ settings, events, edits, adapter, own, ledger, principles }: Omit<SavedRun, "model">): string {
   return JSON.stringify({
     format: FORMAT,
     version: VERSION,
@@ -66,6 +68,7 @@ export async function readRun(file: Blob): Promise<SavedRun> {
     ledger: readLedger(value["ledger"]),
     principles: readPrinciples(value["principles"]),
     own: readOwn(own),
+    model: null,
   };
 }
 
@@ -129,10 +132,11 @@ async function readAdapter(value: unknown, breathe: Breathe): Promise<AdapterFil
 }
 
 /** What the page shows of a saved run. */
-export function viewOf({ events, edits }: SavedRun, run: number, stored: string | null): RunView {
+export function viewOf({ events, edits, model }: SavedRun, run: number, stored: string | null): RunView {
   const view = emptyRun(run);
   view.source = stored === null ? "file" : "storage";
   view.id = stored;
+  view.model = model;
   for (const event of events) {
     take(view, event);
   }

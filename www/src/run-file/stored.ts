@@ -29,6 +29,7 @@ export async function savedRunOf(files: StoredFiles): Promise<SavedRun> {
     events,
     edits: readEdits(parsed(files.edits ?? "[]")),
     adapter: files.adapter,
+    model: files.model,
     ledger: readLedger(parsed(files.ledger ?? "")),
     principles: readPrinciples(parsed(files.answers ?? "")),
     own: {

@@ -3,7 +3,7 @@ import { dataCard } from "../data-card";
 import { adapterZip, dataZip, fileName, filesZip, instancesFromEvents, save } from "../downloads";
 import type { EngineClient } from "#seedbed/engine-client";
 import type { AdapterFiles } from "#seedbed/protocol";
-import { chosenModel } from "../models/state";
+import { modelOf } from "../models/state";
 import { readRun, type SavedRun, writeRun } from "../run-file/run-file";
 import { OWN_TASK, writeSettings } from "../settings";
 import type { State, Store } from "../state";
@@ -75,7 +75,8 @@ export class KeepPlace {
   }
 
   private async saveMerged(): Promise<void> {
-    const { model } = chosenModel(this.store.state.models);
+    const { run, models } = this.store.state;
+    const { model } = modelOf(run, models);
     save(await filesZip(await this.client.call("merge", { model, adapter: await this.theAdapter() })), this.name("model.zip"));
   }
 
