@@ -77,6 +77,11 @@ pub fn ablations(recipe: &str) -> &'static [&'static str] {
 /// The variant whose principles are a large model's: its recorded answer to the brief of the task, which lies beside it.
 const TAUGHT: &str = "taught";
 
+/// What a variant changes, one by one.
+fn changes(variant: Option<&str>) -> impl Iterator<Item = &str> {
+    variant.into_iter().flat_map(|variant| variant.split('+'))
+}
+
 /// Knobs that are on or off.
 const SWITCHES: [&str; 2] = ["init", "weigh"];
 
@@ -86,7 +91,8 @@ pub struct Job {
     task: PathBuf,
     task_name: String,
     recipe: String,
-    /// A part that is switched off, a switch of [`SWITCHES`], a knob and its value, or [`TAUGHT`].
+    /// What is otherwise, joined by `+`: a part that is switched off, a switch of [`SWITCHES`], a knob and its value, or
+    /// [`TAUGHT`].
     variant: Option<String>,
     shots: Shots,
     seed: u64,
@@ -100,14 +106,15 @@ impl Job {
             Some((recipe, variant)) => (recipe, Some(variant.to_owned())),
             None => (recipe, None),
         };
-        if let Some(variant) = &variant
-            && !variant.contains('=')
-            && variant != TAUGHT
-            && !SWITCHES.contains(&variant.as_str())
-            && !ablations(recipe).contains(&variant.as_str())
-        {
+        let known = |change: &&str| {
+            change.contains('=')
+                || *change == TAUGHT
+                || SWITCHES.contains(change)
+                || ablations(recipe).contains(change)
+        };
+        if let Some(unknown) = changes(variant.as_deref()).find(|change| !known(change)) {
             bail!(
-                "{recipe} has no part {variant}; it has {}, the switches {}, {TAUGHT}, and knobs as NAME=VALUE",
+                "{recipe} has no part {unknown}; it has {}, the switches {}, {TAUGHT}, and knobs as NAME=VALUE",
                 ablations(recipe).join(", "),
                 SWITCHES.join(", ")
             );
@@ -139,24 +146,23 @@ impl Job {
             recipe => recipe,
         };
         let mut list = vec!["--recipe".to_owned(), recipe.to_owned()];
-        match self.variant.as_deref() {
+        for change in changes(self.variant.as_deref()) {
+            match change.split_once('=') {
+                Some((knob, value)) => {
+                    list.extend([format!("--{}", knob.replace('_', "-")), value.to_owned()]);
+                }
+                None if SWITCHES.contains(&change) => list.push(format!("--{change}")),
+                None if change == TAUGHT => {
+                    let answer = format!("tests/fixtures/teacher/{}.answer.json", self.task_name);
+                    list.extend(["--teacher".into(), format!("recorded:{answer}")]);
+                }
+                None => list.extend(["--ablate".into(), change.to_owned()]),
+            }
+        }
+        match self.variant {
+            Some(_) => list.extend(["--rows".into(), self.recipe.clone()]),
             None if self.recipe == SEEDS => {
                 list.extend(["--rows".into(), "untouched,seeds_only".into()]);
-            }
-            Some(variant) => {
-                match variant.split_once('=') {
-                    Some((knob, value)) => {
-                        list.extend([format!("--{}", knob.replace('_', "-")), value.to_owned()]);
-                    }
-                    None if SWITCHES.contains(&variant) => list.push(format!("--{variant}")),
-                    None if variant == TAUGHT => {
-                        let answer =
-                            format!("tests/fixtures/teacher/{}.answer.json", self.task_name);
-                        list.extend(["--teacher".into(), format!("recorded:{answer}")]);
-                    }
-                    None => list.extend(["--ablate".into(), variant.to_owned()]),
-                }
-                list.extend(["--rows".into(), self.recipe.clone()]);
             }
             None if self.recipe == "psi" => list.push("--equal".into()),
             None => {}
@@ -275,6 +281,10 @@ mod tests {
             ("psi-seed_weight=6", "--seed-weight 6"),
             ("psi-weigh", "--weigh"),
             (
+                "psi-guidance=2+guide_from=label+no_filter",
+                "--guidance 2 --guide-from label --ablate no_filter",
+            ),
+            (
                 "psi-taught",
                 "--teacher recorded:tests/fixtures/teacher/trec6.answer.json",
             ),
@@ -296,6 +306,11 @@ mod tests {
             "--recipe psi --rows untouched,seeds_only --seeds-per-label 8 --seed 2"
         );
         assert!(job("psi-sft_only", "all").is_err());
+        let unknown = job("psi-weigh+sft_only", "all").unwrap_err().to_string();
+        assert!(
+            unknown.starts_with("psi has no part sft_only;"),
+            "{unknown}"
+        );
         assert!("few".parse::<Shots>().is_err());
     }
 }
