@@ -229,6 +229,23 @@ fn evokd_runs_with_every_part_switched_off_and_every_variant_on() {
 }
 
 #[test]
+fn guidance_pushes_a_text_away_from_its_order_without_rules_or_from_another_labels() {
+    let texts = |guidance: &[&str]| {
+        let usual = ["--rows", "direct", "--instances", "4", "--voter", "none"];
+        let (_, events) = run(&[&["--seeds-per-label", "4"], &usual[..], guidance].concat());
+        let written = of(&events, "instance");
+        let written: Vec<String> = written.iter().map(|one| one["text"].to_string()).collect();
+        assert!(written.len() >= 4);
+        written
+    };
+    let plain = texts(&[]);
+    // The row `direct` has no rules, so there is nothing that its orders could be without.
+    assert_eq!(texts(&["--guidance", "2"]), plain);
+    let otherwise = ["--guidance", "2", "--guide-from", "label"];
+    assert_ne!(texts(&otherwise), plain);
+}
+
+#[test]
 fn psi_runs_with_a_large_models_instances_and_one_level_of_principles() {
     let root = tempfile::tempdir().expect("folder");
     let file = root.path().join("large.jsonl");

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Ablation, Judge, Recipe, RowName, Teacher, VoteRule, Voter};
+use super::{Ablation, GuideFrom, Judge, Recipe, RowName, Teacher, VoteRule, Voter};
 use crate::curate::pack::Cuts;
 use crate::generate::Sampling;
 use crate::privacy::{Brief, Epsilon, Ledger};
@@ -215,6 +215,9 @@ settings! {
     /// How far a text is pushed from what would stand there without its rules towards what stands there with them: 1 not at
     /// all, 2 twice as far (classifier-free guidance, arXiv 2306.17806). Every token is then read twice.
     guidance: f64 = 1.0, in 0..=10, for Psi Evokd;
+    /// What a text is pushed away from by `guidance`: `rules` (its own order without its rules) or `label` (the order for
+    /// another label, drawn by chance).
+    guide_from: GuideFrom = GuideFrom::default(), for Psi Evokd;
     /// Tokens that the principles that are kept may have together.
     principle_tokens: usize = 600, in 1..=100000, for Psi;
     /// Instances written at once; more are faster and need more memory.

@@ -170,6 +170,17 @@ pub enum VoteRule {
     Calibrated,
 }
 
+/// What a text is pushed away from (`guidance`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GuideFrom {
+    /// Its own order without its rules: it follows them more closely.
+    #[default]
+    Rules,
+    /// The order for another label, with examples of that one and without rules: it is less like that label's texts.
+    Label,
+}
+
 /// Who reviews (LANCE).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

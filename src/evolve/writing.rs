@@ -3,12 +3,12 @@
 use super::stages::Bench;
 use super::texts::Text;
 use super::vote::Poll;
-use super::{Difficulty, Event, Instance, Monitor, RowName, Stage, Voter};
+use super::{Difficulty, Event, GuideFrom, Instance, Monitor, RowName, Stage, Voter, data};
 use crate::Error;
 use crate::curate::review::{MOST, likelihood};
 use crate::curate::{Filter, ParseProblem, Refusal};
 use crate::generate::Sampling;
-use crate::model::Adapter;
+use crate::model::{Adapter, ModelError};
 use crate::task::{Example, TaskKind};
 
 /// How an instance gets its label.
@@ -93,7 +93,11 @@ impl Bench<'_> {
                 };
                 prompts.push(self.ordered(&order, &lines, &shots)?);
                 if settings.guidance != 1.0 {
-                    plain.push(self.ordered(&order, &[], &shots)?);
+                    plain.push(match settings.guide_from {
+                        GuideFrom::Rules => self.ordered(&order, &[], &shots)?,
+                        // From a copy, so that all else is drawn as it is without guidance.
+                        GuideFrom::Label => self.ordered_other(&order, rng.clone())?,
+                    });
                 }
                 asked.push((order, ids));
             }
@@ -208,6 +212,26 @@ impl Bench<'_> {
         }
         monitor.end();
         Ok(accepted.iter().sum())
+    }
+
+    /// An order for another label, with examples of it; without a label where there is no other.
+    fn ordered_other(
+        &self,
+        order: &Example,
+        mut rng: fastrand::Rng,
+    ) -> Result<Vec<u32>, ModelError> {
+        let others = data::shown(self.task);
+        let others: Vec<usize> = others
+            .into_iter()
+            .filter(|other| *other != order.label)
+            .collect();
+        let label = rng.choice(others).unwrap_or(order.label);
+        let shots = self.shots(label, None, &mut rng);
+        let other = Example {
+            label,
+            ..order.clone()
+        };
+        self.ordered(&other, &[], &shots)
     }
 
     /// A passage to write a question to: one of the seeds', by chance; none where the task has none.
