@@ -77,6 +77,17 @@ pub fn ablations(recipe: &str) -> &'static [&'static str] {
 /// The variant whose principles are a large model's: its recorded answer to the brief of the task, which lies beside it.
 const TAUGHT: &str = "taught";
 
+/// The variant whose instances are a large model's: those it wrote itself, which lie beside its principles.
+const RECORDED: &str = "recorded";
+
+/// The row that a variant makes of a recipe: its own, or that of recorded instances.
+pub fn own_row<'n>(recipe: &'n str, variant: &str) -> &'n str {
+    match changes(Some(variant)).any(|change| change == RECORDED) {
+        true => RECORDED,
+        false => recipe,
+    }
+}
+
 /// What a variant changes, one by one.
 fn changes(variant: Option<&str>) -> impl Iterator<Item = &str> {
     variant.into_iter().flat_map(|variant| variant.split('+'))
@@ -108,13 +119,13 @@ impl Job {
         };
         let known = |change: &&str| {
             change.contains('=')
-                || *change == TAUGHT
+                || recipe == "psi" && [TAUGHT, RECORDED].contains(change)
                 || SWITCHES.contains(change)
                 || ablations(recipe).contains(change)
         };
         if let Some(unknown) = changes(variant.as_deref()).find(|change| !known(change)) {
             bail!(
-                "{recipe} has no part {unknown}; it has {}, the switches {}, {TAUGHT}, and knobs as NAME=VALUE",
+                "{recipe} has no part {unknown}; it has {}, the switches {}, knobs as NAME=VALUE, and psi {TAUGHT} and {RECORDED}",
                 ablations(recipe).join(", "),
                 SWITCHES.join(", ")
             );
@@ -156,11 +167,18 @@ impl Job {
                     let answer = format!("tests/fixtures/teacher/{}.answer.json", self.task_name);
                     list.extend(["--teacher".into(), format!("recorded:{answer}")]);
                 }
+                None if change == RECORDED => {
+                    let rows = format!("tests/fixtures/teacher/{}.instances.jsonl", self.task_name);
+                    list.extend(["--recorded".into(), rows]);
+                }
                 None => list.extend(["--ablate".into(), change.to_owned()]),
             }
         }
-        match self.variant {
-            Some(_) => list.extend(["--rows".into(), self.recipe.clone()]),
+        match &self.variant {
+            Some(variant) => {
+                let row = own_row(&self.recipe, variant);
+                list.extend(["--rows".into(), row.to_owned()]);
+            }
             None if self.recipe == SEEDS => {
                 list.extend(["--rows".into(), "untouched,seeds_only".into()]);
             }
@@ -305,6 +323,11 @@ mod tests {
             job("seeds", "8").unwrap().arguments().join(" "),
             "--recipe psi --rows untouched,seeds_only --seeds-per-label 8 --seed 2"
         );
+        assert_eq!(
+            job("psi-recorded", "all").unwrap().arguments().join(" "),
+            "--recipe psi --recorded tests/fixtures/teacher/trec6.instances.jsonl --rows recorded --seed 2"
+        );
+        assert!(job("lance-taught", "all").is_err());
         assert!(job("psi-sft_only", "all").is_err());
         let unknown = job("psi-weigh+sft_only", "all").unwrap_err().to_string();
         assert!(

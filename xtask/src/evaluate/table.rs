@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::runs::SEEDS;
+use super::runs::{SEEDS, own_row};
 use super::stats::{mean, permutation, spread};
 
 const BEGIN: &str = "<!-- made by cargo xtask evaluate: begin -->";
@@ -339,7 +339,8 @@ fn variants(tables: &mut String, reports: &[Value]) {
         let Some(variant) = run["variant"].as_str() else {
             continue;
         };
-        let row = text(run, "recipe");
+        let whole_row = text(run, "recipe");
+        let row = own_row(&whole_row, variant);
         let same = |other: &&Value| {
             let alike = |key: &str| other[key] == run[key];
             other["variant"].is_null() && kind(other) == kind(run) && alike("task") && alike("seed")
@@ -347,18 +348,18 @@ fn variants(tables: &mut String, reports: &[Value]) {
         let Some(whole) = reports.iter().find(same) else {
             continue;
         };
-        let base = contrasts(&row).first();
+        let base = contrasts(&whole_row).first();
         if let (Some(variant_figure), Some(whole_figure), Some(gain_made)) = (
-            figure(run, &row),
-            figure(whole, &row),
-            gain((run, &row), (whole, &row)),
+            figure(run, row),
+            figure(whole, &whole_row),
+            gain((run, row), (whole, &whole_row)),
         ) {
             let place = found.entry((kind(run), variant.to_owned())).or_default();
             place.push(Varied {
                 variant: variant_figure,
                 whole: whole_figure,
                 gain: gain_made,
-                over_base: base.and_then(|(_, base)| gain((run, &row), (whole, base))),
+                over_base: base.and_then(|(_, base)| gain((run, row), (whole, base))),
             });
         }
     }
@@ -366,7 +367,7 @@ fn variants(tables: &mut String, reports: &[Value]) {
         return;
     }
     tables.push_str(
-        "\n### Variants and ablations\n\nThe recipe's own row as it is varied, beside the whole on the same tasks and seeds, and over what the \
+        "\n### Variants and ablations\n\nThe recipe's own row as it is varied (`recorded` is the row of instances that a large model wrote), beside the whole on the same tasks and seeds, and over what the \
          recipe is set against: direct in psi, round_zero in lance, static in evokd.\n\n\
          | model | recipe | seeds per label | variant | variant | whole | difference, points | p | over its base | p | pairs |\n\
          |---|---|---|---|---|---|---|---|---|---|---|\n",
