@@ -283,6 +283,39 @@ fn psi_runs_with_a_large_models_instances_and_one_level_of_principles() {
 }
 
 #[test]
+fn what_rules_say_is_learnt_where_a_teacher_states_them_unless_told_otherwise() {
+    let teacher = "recorded:tests/fixtures/teacher/snips_intent.answer.json";
+    let trained = |recipe: &str, others: &[&str]| {
+        let usual = [
+            "--seeds-per-label",
+            "2",
+            "--instances",
+            "2",
+            "--rows",
+            recipe,
+        ];
+        let (report, events) = run(&[&["--recipe", recipe], &usual[..], others].concat());
+        assert_eq!(report["rows"][recipe]["n"], 6);
+        let stages = of(&events, "stage_started");
+        let rows = stages.iter().filter(|event| event["stage"] == "train");
+        let rows: Vec<String> = rows.map(|event| event["row"].to_string()).collect();
+        rows.join(" ")
+    };
+    let taught = ["--teacher", teacher];
+    let never = [&taught[..], &["--learn-rules", "never"]].concat();
+    // Who reads is trained first: on the seeds alone, or on what the rules say as well.
+    assert_eq!(trained("psi", &taught), r#""psi" "psi""#);
+    assert_eq!(trained("psi", &never), r#""seeds_only" "psi""#);
+    assert_eq!(trained("psi", &[]), r#""seeds_only" "psi""#);
+    assert_eq!(
+        trained("psi", &["--learn-rules", "always"]),
+        r#""psi" "psi""#
+    );
+    assert!(trained("evokd", &taught).starts_with(r#""evokd" "evokd""#));
+    assert!(trained("evokd", &never).starts_with(r#""seeds_only" "evokd""#));
+}
+
+#[test]
 fn a_switch_of_another_recipe_is_named() {
     refuses(
         &["--recipe", "lance", "--ablate", "no_easy"],

@@ -35,5 +35,5 @@ pub use knobs::{KNOBS, Knob, Settings, knob};
 pub use monitor::{Cancel, Monitor};
 pub use reading::{answer, evaluate, predict};
 pub use run::{Outcome, offline_principles, run};
-pub use settings::{Ablation, GuideFrom, Judge, Recipe, Teacher, VoteRule, Voter};
+pub use settings::{Ablation, GuideFrom, Judge, LearnRules, Recipe, Teacher, VoteRule, Voter};
 pub use teaching::{Question, ask, brief};

@@ -255,12 +255,41 @@ impl<'a> Run<'a, '_> {
 
     /// The seeds as often as they count, and a row's instances.
     pub fn training(&self, row: RowName) -> Result<Vec<Row>, Error> {
-        let mut training = Vec::new();
-        for _ in 0..self.settings().seed_weight {
-            training.extend(self.seed_rows(&self.bench.task.seeds)?);
-        }
+        let mut training = self.weighty_seeds()?;
         training.extend(self.instance_rows(row)?);
         Ok(training)
+    }
+
+    /// Training rows "text → label" of the seeds, each as often as it counts.
+    fn weighty_seeds(&self) -> Result<Vec<Row>, Error> {
+        let seeds = self.seed_rows(&self.bench.task.seeds)?;
+        Ok(vec![seeds; self.settings().seed_weight].concat())
+    }
+
+    /// Who reads what is written from rules: a student of the seeds and of what those rules say.
+    pub async fn reader(&mut self, row: RowName, rules: &[Row]) -> Result<Adapter, Error> {
+        let seeds = self.weighty_seeds()?;
+        self.train(row, [&seeds[..], rules].concat()).await
+    }
+
+    /// Whether what the rules of a label say is learnt: never where answers are written, since a rule is no text that has
+    /// entities, or an answer.
+    pub fn learns_rules(&self) -> bool {
+        self.settings().learns_rules() && !self.bench.task.is_open()
+    }
+
+    /// Training rows "text → label" of what the rules of each label say; none where that is not learnt.
+    pub fn rule_rows(&self, set: Option<&PrincipleSet>) -> Result<Vec<Row>, Error> {
+        let task = self.bench.task;
+        let Some(set) = set.filter(|_| self.learns_rules()) else {
+            return Ok(Vec::new());
+        };
+        let mut examples = Vec::new();
+        for (label, name) in task.labels.iter().enumerate() {
+            let texts = principle::lessons(set, name);
+            examples.extend(texts.into_iter().map(|text| Example::new(text, label)));
+        }
+        self.seed_rows(&examples)
     }
 
     /// Keeps the report of a round and tells it.

@@ -181,6 +181,20 @@ pub enum GuideFrom {
     Label,
 }
 
+/// When what the rules of a label say is learnt as texts of that label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LearnRules {
+    /// Where somebody states them who knows more than the seeds: any teacher but the offline one, whose rules are the seeds'
+    /// own statistics.
+    #[default]
+    Taught,
+    /// Whoever states them.
+    Always,
+    /// Never: rules are there to write from.
+    Never,
+}
+
 /// Who reviews (LANCE).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -247,6 +261,15 @@ impl Settings {
             lines.extend(["\n", knob.name, " ", &value]);
         }
         lines
+    }
+
+    /// Whether what the rules of a label say is learnt as texts of that label.
+    pub fn learns_rules(&self) -> bool {
+        match self.learn_rules {
+            LearnRules::Taught => !matches!(self.teacher, Teacher::Offline),
+            LearnRules::Always => true,
+            LearnRules::Never => false,
+        }
     }
 
     /// Whether a part of the method is switched off.

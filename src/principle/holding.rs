@@ -1,10 +1,10 @@
 //! The rules that hold for a text at hand: what a student is shown so that it learns what a rule is for.
 
 use super::profile::Profile;
-use super::{Level, Polarity, Principle, PrincipleSet, instance_rule};
+use super::{Level, Polarity, Principle, PrincipleSet, instance_rule, lessons};
 
 /// Up to `most` rule lines of the set that are true of `text`, which has the label `label`, drawn by chance; no two
-/// about the same attribute.
+/// about the same attribute. Of the label's rules in a teacher's own words one comes first, where the text has what it quotes.
 pub fn holding(
     set: &PrincipleSet,
     label: &str,
@@ -42,7 +42,23 @@ pub fn holding(
             rules.push(instance_rule(principle, value));
         }
     }
+    let spoken: Vec<&Principle> = lessons::own(set, label)
+        .filter(|principle| principle.attribute.is_none() && names(&principle.text, &profile))
+        .collect();
+    if let Some(principle) = rng.choice(spoken)
+        && most > 0
+    {
+        rules.truncate(most - 1);
+        rules.insert(0, principle.text.clone());
+    }
     rules
+}
+
+/// Whether a text has a word that a rule quotes, or begins with it where the rule is about beginnings.
+fn names(rule: &str, profile: &Profile) -> bool {
+    let opening = ["Begin", "Start"].iter().any(|verb| rule.starts_with(verb));
+    let attribute = if opening { "opening" } else { "words" };
+    lessons::quoted(rule).any(|term| holds(attribute, term, profile))
 }
 
 /// Whether one value of an attribute is true of a text; attributes of a teacher's own making cannot be judged, so
@@ -118,5 +134,32 @@ mod tests {
             }
         }
         assert!(some > 100);
+    }
+
+    #[test]
+    fn a_rule_in_a_teachers_own_words_is_shown_where_the_text_has_what_it_quotes() {
+        let rule = |text: &str, polarity| Principle {
+            level: Level::Label,
+            label: Some("human".to_owned()),
+            text: text.to_owned(),
+            polarity,
+            ..super::super::tests::principle()
+        };
+        let set = PrincipleSet {
+            version: 1,
+            task: "t".to_owned(),
+            principles: vec![
+                rule("Begin with \"who\".", Polarity::Do),
+                rule("Use the word \"where\".", Polarity::Avoid),
+            ],
+        };
+        let shown = |label: &str, text: &str, most: usize| {
+            holding(&set, label, text, most, &mut fastrand::Rng::with_seed(0))
+        };
+        assert_eq!(shown("human", "Who wrote it ?", 3), ["Begin with \"who\"."]);
+        assert!(shown("human", "the man who wrote it", 3).is_empty());
+        assert!(shown("human", "where is it ?", 3).is_empty());
+        assert!(shown("place", "Who wrote it ?", 3).is_empty());
+        assert!(shown("human", "Who wrote it ?", 0).is_empty());
     }
 }

@@ -20,6 +20,7 @@ pub mod api;
 mod error;
 mod holding;
 mod keyness;
+mod lessons;
 pub mod local;
 pub mod offline;
 mod phrases;
@@ -29,6 +30,7 @@ mod select;
 
 pub use error::PrincipleError;
 pub use holding::holding;
+pub use lessons::lessons;
 pub use sample::{MAX_RULES, draw, instance_rule};
 pub use select::{Reason, Selection, VOTE, Verdict, select};
 

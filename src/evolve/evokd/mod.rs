@@ -32,6 +32,7 @@ use crate::curate::{Descriptor, Filter, Judged, WeaknessCard, apportion};
 use crate::model::Adapter;
 use crate::principle::{self, PrincipleSet};
 use crate::task::Example;
+use crate::train::Row;
 
 /// Rounds from one look back at earlier batches to the next.
 const REVIEW_EVERY: usize = 3;
@@ -40,9 +41,8 @@ const REVIEW_EVERY: usize = 3;
 pub(super) async fn run(run: &mut Run<'_, '_>) -> Result<(), Error> {
     let settings = run.settings();
     let writes = run.wants(RowName::Static) || run.wants(RowName::Evokd);
-    let student = run
-        .seeds_only(writes && settings.voter == Voter::Student)
-        .await?;
+    let reads = writes && settings.voter == Voter::Student;
+    let student = run.seeds_only(reads && !run.learns_rules()).await?;
     if run.wants(RowName::AllSeeds) {
         if run.full.seeds.len() > run.task().seeds.len() {
             let rows = run.seed_rows(&run.full.seeds)?;
@@ -66,14 +66,20 @@ pub(super) async fn run(run: &mut Run<'_, '_>) -> Result<(), Error> {
     }
     let set = principles::write(run, RowName::Evokd).await?;
     run.outcome.principles = Some(set.clone());
+    let rules = run.rule_rows(Some(&set))?;
+    let reader = match reads && run.learns_rules() {
+        true => Some(run.reader(RowName::Evokd, &rules).await?),
+        false => student,
+    };
     let writer = warm_up(&run.bench, run.monitor, Some(&set), run.warm_steps).await?;
     let mut hand = Hand {
-        reader: match (settings.voter, student) {
-            (Voter::Student, Some(student)) => student,
+        reader: match (settings.voter, reader) {
+            (Voter::Student, Some(reader)) => reader,
             _ => writer.clone(),
         },
         writer,
         set,
+        rules,
         labelling: match settings.voter {
             Voter::None => Labelling::Asked,
             _ if settings.lacks(Ablation::NoSeparation) => Labelling::Asked,
@@ -84,7 +90,7 @@ pub(super) async fn run(run: &mut Run<'_, '_>) -> Result<(), Error> {
         let mut pen = run.pen();
         hand.balanced(run, RowName::Static, 1, settings.instances, &mut pen)
             .await?;
-        let training = run.training(RowName::Static)?;
+        let training = [run.training(RowName::Static)?, hand.rules.clone()].concat();
         let adapter = run.train(RowName::Static, training).await?;
         run.measure(RowName::Static, Some(&adapter)).await?;
     }
@@ -100,6 +106,8 @@ struct Hand {
     writer: Adapter,
     reader: Adapter,
     set: PrincipleSet,
+    /// What the rules of the set say, where that is learnt.
+    rules: Vec<Row>,
     labelling: Labelling,
 }
 
@@ -207,7 +215,7 @@ async fn rounds(run: &mut Run<'_, '_>, hand: &mut Hand) -> Result<Adapter, Error
     let rounds = settings.rounds();
     let mut pen = run.pen();
     let mut instances = settings.instances;
-    let mut first = run.seed_rows(&task.seeds)?;
+    let mut first = [run.seed_rows(&task.seeds)?, hand.rules.clone()].concat();
     let mut learnt = task.seeds.len() * settings.seed_weight;
     let total = learnt + instances;
     if settings.init {
@@ -284,7 +292,7 @@ async fn rounds(run: &mut Run<'_, '_>, hand: &mut Hand) -> Result<Adapter, Error
         if !settings.evaluate_after {
             reading = read(run, &trainer.adapter(), &batch).await?;
         }
-        let training = lesson(run, row, round, &batch)?;
+        let training = lesson(run, row, round, &batch, &hand.rules)?;
         let rows = training.len();
         let steps = left / (rounds + 1 - round);
         left -= steps;
@@ -321,13 +329,15 @@ async fn rounds(run: &mut Run<'_, '_>, hand: &mut Hand) -> Result<Adapter, Error
     Ok(trainer.finish())
 }
 
-/// What a round is learnt from: the batch; the seeds; every third round a share of all earlier instances.
+/// What a round is learnt from: the batch; the seeds, and what the rules say; every third round a share of all earlier
+/// instances.
 fn lesson(
     run: &Run<'_, '_>,
     row: RowName,
     round: usize,
     batch: &[Example],
-) -> Result<Vec<crate::train::Row>, Error> {
+    rules: &[Row],
+) -> Result<Vec<Row>, Error> {
     let (task, settings) = (run.task(), run.settings());
     let mut examples: Vec<Example> = batch.to_vec();
     if !settings.lacks(Ablation::NoHistory) {
@@ -342,7 +352,11 @@ fn lesson(
             examples.extend(history.into_iter().take(share));
         }
     }
-    run.seed_rows(&examples)
+    let mut training = run.seed_rows(&examples)?;
+    if !settings.lacks(Ablation::NoHistory) {
+        training.extend_from_slice(rules);
+    }
+    Ok(training)
 }
 
 async fn read(

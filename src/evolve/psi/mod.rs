@@ -20,6 +20,7 @@ use crate::curate::apportion;
 use crate::model::Adapter;
 use crate::principle::{self, PrincipleSet};
 use crate::task::{self, TaskKind};
+use crate::train::Row;
 
 /// Makes the rows.
 pub(super) async fn run(run: &mut Run<'_, '_>) -> Result<(), Error> {
@@ -31,7 +32,16 @@ pub(super) async fn run(run: &mut Run<'_, '_>) -> Result<(), Error> {
     let writes = run.settings().rows.iter().any(|row| row.writes());
     let votes = run.task().kind != TaskKind::Instruct;
     let reads = writes && votes && run.settings().voter == Voter::Student;
-    let student = run.seeds_only(reads).await?;
+    let rules = run.rule_rows(set.as_ref())?;
+    // Who reads what is written from rules may have learnt them; who reads what is written without may not.
+    let others = (run.settings().rows.iter()).any(|row| row.writes() && *row != RowName::Psi);
+    let student = run
+        .seeds_only(reads && (others || rules.is_empty()))
+        .await?;
+    let reader = match reads && !rules.is_empty() {
+        true => Some(run.reader(RowName::Psi, &rules).await?),
+        false => student.clone(),
+    };
     if run.wants(RowName::Recorded) {
         recorded(run).await?;
     }
@@ -66,24 +76,31 @@ pub(super) async fn run(run: &mut Run<'_, '_>) -> Result<(), Error> {
             },
             _ => None,
         };
-        write_rounds(run, row, &writer, student.as_ref(), set.as_ref()).await?;
+        let reader = match row {
+            RowName::Psi => &reader,
+            _ => &student,
+        };
+        write_rounds(run, row, &writer, reader.as_ref(), set.as_ref()).await?;
         written.push(row);
         if !run.settings().equal {
-            learn(run, row).await?;
+            learn(run, row, &rules).await?;
         }
     }
     if run.settings().equal {
         even(run, &written);
         for row in written {
-            learn(run, row).await?;
+            learn(run, row, &rules).await?;
         }
     }
     Ok(())
 }
 
-/// Fine-tunes a row's student and measures it.
-async fn learn(run: &mut Run<'_, '_>, row: RowName) -> Result<(), Error> {
-    let training = run.training(row)?;
+/// Fine-tunes a row's student and measures it; that of `psi` learns what the rules say as well.
+async fn learn(run: &mut Run<'_, '_>, row: RowName, rules: &[Row]) -> Result<(), Error> {
+    let mut training = run.training(row)?;
+    if row == RowName::Psi {
+        training.extend_from_slice(rules);
+    }
     let adapter = run.train(row, training).await?;
     run.measure(row, Some(&adapter)).await
 }

@@ -1,5 +1,5 @@
 /** Play, Stop, and how far the run is. */
-import type { Recipe, RowName, Stage } from "#seedbed/events";
+import type { Recipe, Stage } from "#seedbed/events";
 import { RECIPES, writes } from "../recipe/recipes";
 import { recipeOf } from "../recipe/rows";
 import type { State } from "../state";
@@ -42,7 +42,7 @@ export class RunBar {
     }
     for (const { stage, item } of this.steps) {
       const now = busy && run.stage?.stage === stage;
-      const done = run.phase === "finished" || (run.stagesDone[stage] ?? 0) >= timesOf(recipe, stage, state.settings.rows);
+      const done = run.phase === "finished" || (run.stagesDone[stage] ?? 0) >= timesOf(recipe, stage, state);
       item.dataset.state = now ? "now" : done ? "done" : "";
       item.toggleAttribute("aria-current", now);
     }
@@ -78,8 +78,15 @@ export class RunBar {
   }
 }
 
+/** As the engine's `Settings::learns_rules`. */
+function learnsRules({ settings, boundary }: State): boolean {
+  const said = settings.knobs["learn_rules"] ?? "taught";
+  return said === "always" || (said === "taught" && (boundary.teacher !== "offline" || boundary.set !== null));
+}
+
 /** How often a stage comes in a run over these rows; what comes back in every round is over when the run is. */
-function timesOf(recipe: Recipe, stage: Stage, rows: readonly RowName[]): number {
+function timesOf(recipe: Recipe, stage: Stage, state: State): number {
+  const { rows } = state.settings;
   if (recipe !== "psi" && stage !== "principles" && stage !== "warm_up") {
     return Infinity;
   }
@@ -91,8 +98,11 @@ function timesOf(recipe: Recipe, stage: Stage, rows: readonly RowName[]): number
       return Math.max(1, rows.filter(writes).length);
     case "train": {
       // The student of the seeds votes on what is written, and so is trained even where its row is not wanted.
-      const voter = rows.some(writes) && !rows.includes("seeds_only") ? 1 : 0;
-      return Math.max(1, rows.filter((row) => row !== "untouched").length + voter);
+      const ruled = rows.includes("psi") && learnsRules(state);
+      const voted = rows.filter((row) => writes(row) && !(ruled && row === "psi"));
+      const voter = voted.length > 0 && !rows.includes("seeds_only") ? 1 : 0;
+      // What is written from rules that are learnt is read by one who has learnt them.
+      return Math.max(1, rows.filter((row) => row !== "untouched").length + voter + (ruled ? 1 : 0));
     }
     case "evaluate":
       return rows.length;

@@ -119,13 +119,14 @@ impl Job {
         };
         let known = |change: &&str| {
             change.contains('=')
-                || recipe == "psi" && [TAUGHT, RECORDED].contains(change)
+                || recipe != "lance" && *change == TAUGHT
+                || recipe == "psi" && *change == RECORDED
                 || SWITCHES.contains(change)
                 || ablations(recipe).contains(change)
         };
         if let Some(unknown) = changes(variant.as_deref()).find(|change| !known(change)) {
             bail!(
-                "{recipe} has no part {unknown}; it has {}, the switches {}, knobs as NAME=VALUE, and psi {TAUGHT} and {RECORDED}",
+                "{recipe} has no part {unknown}; it has {}, the switches {}, knobs as NAME=VALUE, {TAUGHT} in psi and evokd, and {RECORDED} in psi",
                 ablations(recipe).join(", "),
                 SWITCHES.join(", ")
             );
