@@ -257,6 +257,7 @@ async fn rounds(run: &mut Run<'_, '_>, hand: &mut Hand) -> Result<Adapter, Error
             let judged: Vec<Judged<'_>> = judged.collect();
             if let Some(newer) = teaching::again(run, row, round, &judged).await? {
                 hand.set = hand.set.clone().followed_by(newer);
+                hand.rules = run.rule_rows(Some(&hand.set))?;
                 run.outcome.principles = Some(hand.set.clone());
             }
         }
