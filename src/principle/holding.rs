@@ -141,6 +141,7 @@ mod tests {
         let rule = |text: &str, polarity| Principle {
             level: Level::Label,
             label: Some("human".to_owned()),
+            attribute: None,
             text: text.to_owned(),
             polarity,
             ..super::super::tests::principle()
