@@ -10,7 +10,12 @@ const send = (page: Page) => page.getByRole("button", { name: "Send", exact: tru
 
 async function choose(page: Page, server: TeacherServer): Promise<void> {
   await page.getByRole("radio", { name: "An endpoint" }).check();
-  await page.getByLabel("Address, OpenAI-compatible").fill(server.url);
+  const address = page.getByLabel("Address, OpenAI-compatible");
+  // The page closes its fields while it works, and what is typed at that moment goes nowhere.
+  await expect(async () => {
+    await address.fill(server.url);
+    await expect(address).toHaveValue(server.url, { timeout: 1_000 });
+  }).toPass();
   await page.getByLabel("Model there").fill("tiny");
 }
 
