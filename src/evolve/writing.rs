@@ -214,7 +214,7 @@ impl Bench<'_> {
         Ok(accepted.iter().sum())
     }
 
-    /// An order for another label, with examples of it; without a label where there is no other.
+    /// An order for another label, drawn by chance, with examples of it; for its own, where there is no other.
     fn ordered_other(
         &self,
         order: &Example,

@@ -97,11 +97,11 @@ function timesOf(recipe: Recipe, stage: Stage, state: State): number {
     case "generate":
       return Math.max(1, rows.filter(writes).length);
     case "train": {
-      // The student of the seeds votes on what is written, and so is trained even where its row is not wanted.
+      // What is written from rules that are learnt is read by one who has learnt them; on all else that is written the student
+      // of the seeds votes, and so is trained even where its row is not wanted.
       const ruled = rows.includes("psi") && learnsRules(state);
       const voted = rows.filter((row) => writes(row) && !(ruled && row === "psi"));
       const voter = voted.length > 0 && !rows.includes("seeds_only") ? 1 : 0;
-      // What is written from rules that are learnt is read by one who has learnt them.
       return Math.max(1, rows.filter((row) => row !== "untouched").length + voter + (ruled ? 1 : 0));
     }
     case "evaluate":

@@ -102,8 +102,8 @@ pub struct Job {
     task: PathBuf,
     task_name: String,
     recipe: String,
-    /// What is otherwise, joined by `+`: a part that is switched off, a switch of [`SWITCHES`], a knob and its value, or
-    /// [`TAUGHT`].
+    /// What is otherwise, joined by `+`: a part that is switched off, a switch of [`SWITCHES`], a knob and its value,
+    /// [`TAUGHT`], or [`RECORDED`].
     variant: Option<String>,
     shots: Shots,
     seed: u64,
