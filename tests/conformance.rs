@@ -53,5 +53,6 @@ on_both! {
     shared_prompts_score_like_prompts_alone: shared_prompts_score_like_prompts_alone;
     shared_prompts_continue_like_prompts_alone: shared_prompts_continue_like_prompts_alone;
     guided_texts_follow_the_pushed_scores: guided_texts_follow_the_pushed_scores;
+    texts_are_brought_to_say_phrases: texts_are_brought_to_say_phrases;
     a_text_lies_at_the_mean_of_its_own_states_whatever_is_read_beside_it: a_text_lies_at_the_mean_of_its_states;
 }

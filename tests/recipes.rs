@@ -316,6 +316,51 @@ fn what_rules_say_is_learnt_where_a_teacher_states_them_unless_told_otherwise() 
 }
 
 #[test]
+fn texts_have_what_their_rules_quote_where_rules_are_held_to() {
+    let openings = [
+        ("AddToPlaylist", vec!["add"]),
+        ("PlayMusic", vec!["play"]),
+        ("RateBook", vec!["rate", "give"]),
+        ("SearchCreativeWork", vec!["find", "show", "look for"]),
+    ];
+    let followed = |hold: &str| {
+        let teacher = "recorded:tests/fixtures/teacher/snips_intent.answer.json";
+        let parts = "label_level_only,no_selection,no_filter";
+        let (_, events) = run(&[
+            ["--teacher", teacher, "--ablate", parts, "--rows", "psi"].as_slice(),
+            &["--seeds-per-label", "2", "--instances", "28"],
+            &["--learn-rules", "never", "--hold-rules", hold],
+        ]
+        .concat());
+        let principles = of(&events, "principle");
+        let text_of = |id: &Value| {
+            let named = principles
+                .iter()
+                .find(|event| event["principle"]["id"] == *id);
+            named.expect("a principle")["principle"]["text"].clone()
+        };
+        let (mut begun, mut ruled) = (0, 0);
+        for instance in of(&events, "instance") {
+            let ids = instance["principles"].as_array().expect("ids");
+            let Some((_, openings)) = openings.iter().find(|(label, _)| {
+                instance["label"] == *label
+                    && (ids.iter()).any(|id| text_of(id).to_string().starts_with("\"Begin"))
+            }) else {
+                continue;
+            };
+            let text = instance["text"].as_str().expect("a text").to_lowercase();
+            ruled += 1;
+            begun += usize::from(openings.iter().any(|opening| text.starts_with(opening)));
+        }
+        (begun, ruled)
+    };
+    let (begun, ruled) = followed("taught");
+    assert!(ruled > 1 && begun == ruled, "{begun} of {ruled}");
+    let (begun, ruled) = followed("never");
+    assert!(begun < ruled, "{begun} of {ruled}");
+}
+
+#[test]
 fn a_switch_of_another_recipe_is_named() {
     refuses(
         &["--recipe", "lance", "--ablate", "no_easy"],

@@ -175,8 +175,7 @@ impl Bench<'_> {
                     self.texts(
                         monitor,
                         adapter,
-                        &prompts,
-                        &[],
+                        &prompts.into(),
                         limit,
                         sampling,
                         one_line,

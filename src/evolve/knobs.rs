@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Ablation, GuideFrom, Judge, LearnRules, Recipe, RowName, Teacher, VoteRule, Voter};
+use super::{Ablation, GuideFrom, Judge, Recipe, RowName, RuleUse, Teacher, VoteRule, Voter};
 use crate::curate::pack::Cuts;
 use crate::generate::Sampling;
 use crate::privacy::{Brief, Epsilon, Ledger};
@@ -240,7 +240,9 @@ settings! {
     weigh: bool = false, for Psi;
     /// Whether what a label's rules say is learnt as texts of that label, by the recipe's own students and by who reads what
     /// they bring: `taught` (where another teacher than the seeds' statistics states them), `always` or `never`.
-    learn_rules: LearnRules = LearnRules::default(), for Psi Evokd;
+    learn_rules: RuleUse = RuleUse::default(), for Psi Evokd;
+    /// Whether a text is made to have one of the openings and one of the phrases that its rules quote: as `learn_rules`.
+    hold_rules: RuleUse = RuleUse::default(), for Psi Evokd;
     /// Who reviews: `rubric` (the model in words) or `likelihood`; likelihood below 100 M parameters unless given.
     judge: Option<Judge> = None, for Lance;
     /// Reviews drawn for each answer by the rubric.

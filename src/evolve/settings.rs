@@ -181,10 +181,10 @@ pub enum GuideFrom {
     Label,
 }
 
-/// When what the rules of a label say is learnt as texts of that label.
+/// When a recipe makes more of rules than lines of a prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum LearnRules {
+pub enum RuleUse {
     /// Where somebody states them who knows more than the seeds: any teacher but the offline one, whose rules are the seeds'
     /// own statistics.
     #[default]
@@ -263,12 +263,27 @@ impl Settings {
         lines
     }
 
+    /// Whether its principles are of a teacher that knows more than the seeds: any but the offline one, whose rules are the
+    /// seeds' own statistics.
+    pub fn is_taught(&self) -> bool {
+        !matches!(self.teacher, Teacher::Offline)
+    }
+
     /// Whether what the rules of a label say is learnt as texts of that label.
     pub fn learns_rules(&self) -> bool {
-        match self.learn_rules {
-            LearnRules::Taught => !matches!(self.teacher, Teacher::Offline),
-            LearnRules::Always => true,
-            LearnRules::Never => false,
+        self.makes(self.learn_rules)
+    }
+
+    /// Whether a text is made to have what its rules quote.
+    pub fn holds_rules(&self) -> bool {
+        self.makes(self.hold_rules)
+    }
+
+    fn makes(&self, used: RuleUse) -> bool {
+        match used {
+            RuleUse::Taught => self.is_taught(),
+            RuleUse::Always => true,
+            RuleUse::Never => false,
         }
     }
 

@@ -16,9 +16,41 @@ pub(super) struct Text {
     pub finished: bool,
 }
 
+/// Texts to be written. Of what is not the prompts, there is one for each of them or none at all.
+#[derive(Default)]
+pub(super) struct Drafts {
+    /// What they are continuations of.
+    pub prompts: Vec<Vec<u32>>,
+    /// What they are pushed away from: what would stand behind these, as far as the knob `guidance` says.
+    pub plain: Vec<Vec<u32>>,
+    /// What they begin with.
+    pub openings: Vec<Vec<u32>>,
+    /// What they are brought to say.
+    pub phrases: Vec<Vec<u32>>,
+}
+
+impl From<Vec<Vec<u32>>> for Drafts {
+    fn from(prompts: Vec<Vec<u32>>) -> Self {
+        Self {
+            prompts,
+            ..Self::default()
+        }
+    }
+}
+
+impl Drafts {
+    /// What is continued: prompts, each with the opening of its text.
+    fn begun(&self, prompts: &[Vec<u32>]) -> Vec<Vec<u32>> {
+        let mut begun = prompts.to_vec();
+        for (ids, opening) in begun.iter_mut().zip(&self.openings) {
+            ids.extend_from_slice(opening);
+        }
+        begun
+    }
+}
+
 impl Bench<'_> {
-    /// Continues prompts. With `one_line`, a text ends with its first line. Texts are pushed away from what would stand behind
-    /// the prompts of `plain`, one for each or none at all, as far as the knob `guidance` says.
+    /// Writes texts. With `one_line`, a text ends with its first line.
     #[expect(
         clippy::too_many_arguments,
         reason = "one stage; each says something else"
@@ -27,27 +59,32 @@ impl Bench<'_> {
         &self,
         monitor: &Monitor<'_>,
         adapter: Option<&Adapter>,
-        prompts: &[Vec<u32>],
-        plain: &[Vec<u32>],
+        drafts: &Drafts,
         limit: usize,
         sampling: Sampling,
         one_line: bool,
         seed: u64,
     ) -> Result<Vec<Text>, Error> {
-        let all = [prompts, plain].concat();
-        let of = drawn_from(&all, limit, sampling, seed);
+        let prompts = drafts.begun(&drafts.prompts);
+        let plain = drafts.begun(&drafts.plain);
+        let all = [&prompts[..], &plain].concat();
+        let of = drawn_from(&[&all[..], &drafts.phrases].concat(), limit, sampling, seed);
         if let Some(texts) = self.recalled(monitor, &all, of)? {
             return Ok(texts);
         }
-        let batch = if plain.len() == prompts.len() {
+        let mut batch = if plain.len() == prompts.len() {
             let pairs = prompts.iter().cloned().zip(plain.iter().cloned());
             let pairs: Vec<[Vec<u32>; 2]> = pairs.map(<[_; 2]>::from).collect();
             let strength = self.settings.guidance as f32;
             Batch::guided(self.model, adapter, &pairs, strength, limit, sampling, seed)?
         } else {
-            Batch::start(self.model, adapter, prompts, limit, sampling, seed)?
+            Batch::start(self.model, adapter, &prompts, limit, sampling, seed)?
         };
-        self.written(monitor, batch, &all, one_line, of).await
+        if !drafts.phrases.is_empty() {
+            batch = batch.bringing(&drafts.phrases)?;
+        }
+        self.written(monitor, batch, (&all, &drafts.openings), one_line, of)
+            .await
     }
 
     /// As [`Bench::texts`], the texts being of a shape, one for all or one each.
@@ -76,7 +113,8 @@ impl Bench<'_> {
             .map(|shape| Constraint::new(spelling.clone(), shape))
             .collect::<Result<Vec<_>, _>>()?;
         let batch = Batch::start(self.model, adapter, prompts, limit, sampling, seed)?;
-        self.written(monitor, batch.held_to(&held)?, prompts, false, of)
+        let batch = batch.held_to(&held)?;
+        self.written(monitor, batch, (prompts, &[]), false, of)
             .await
     }
 
@@ -104,7 +142,7 @@ impl Bench<'_> {
         &self,
         monitor: &Monitor<'_>,
         mut batch: Batch<'_>,
-        prompts: &[Vec<u32>],
+        (prompts, openings): (&[Vec<u32>], &[Vec<u32>]),
         one_line: bool,
         of: u32,
     ) -> Result<Vec<Text>, Error> {
@@ -117,8 +155,11 @@ impl Bench<'_> {
         let texts = batch
             .written()
             .iter()
-            .map(|written| {
-                let text = self.model.vocabulary.decode(&written.ids)?;
+            .enumerate()
+            .map(|(place, written)| {
+                let opening = openings.get(place).map_or(&[][..], Vec::as_slice);
+                let whole = [opening, &written.ids].concat();
+                let text = self.model.vocabulary.decode(&whole)?;
                 let text = text.trim();
                 let mut finished = written.finish == Finish::Stop;
                 let mut kept = text;

@@ -1,7 +1,7 @@
 //! Writing instances: labels are asked for as they are wanted, texts filtered, and their labels checked or given apart.
 
 use super::stages::Bench;
-use super::texts::Text;
+use super::texts::{Drafts, Text};
 use super::vote::Poll;
 use super::{Difficulty, Event, GuideFrom, Instance, Monitor, RowName, Stage, Voter, data};
 use crate::Error;
@@ -72,7 +72,7 @@ impl Bench<'_> {
         let mut fates: Vec<bool> = Vec::new();
         monitor.begin(Stage::Generate, Some(order.row), wanted);
         while accepted.iter().sum::<usize>() < wanted && !exhausted(&fates, wanted) {
-            let (mut prompts, mut plain) = (Vec::new(), Vec::new());
+            let mut drafts = Drafts::default();
             let mut asked: Vec<(Example, Vec<String>)> = Vec::new();
             for _ in 0..settings.writers {
                 let pending = |label: usize| {
@@ -91,9 +91,12 @@ impl Bench<'_> {
                     context: self.passage(&mut rng),
                     ..Example::new("", label)
                 };
-                prompts.push(self.ordered(&order, &lines, &shots)?);
+                drafts.prompts.push(self.ordered(&order, &lines, &shots)?);
+                if settings.holds_rules() {
+                    self.hold(&lines, &mut drafts, &mut rng)?;
+                }
                 if settings.guidance != 1.0 {
-                    plain.push(match settings.guide_from {
+                    drafts.plain.push(match settings.guide_from {
                         GuideFrom::Rules => self.ordered(&order, &[], &shots)?,
                         // From a copy, so that all else is drawn as it is without guidance.
                         GuideFrom::Label => self.ordered_other(&order, rng.clone())?,
@@ -101,9 +104,9 @@ impl Bench<'_> {
                 }
                 asked.push((order, ids));
             }
-            if plain == prompts {
+            if drafts.plain == drafts.prompts {
                 // Without rules there is nothing to push away from.
-                plain.clear();
+                drafts.plain.clear();
             }
             let seed = rng.u64(..) >> 12;
             let limit = self.text_limit(filter);
@@ -111,8 +114,7 @@ impl Bench<'_> {
                 .texts(
                     monitor,
                     Some(writer),
-                    &prompts,
-                    &plain,
+                    &drafts,
                     limit,
                     settings.sampling,
                     self.one_line(),

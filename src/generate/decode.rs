@@ -31,6 +31,9 @@ pub struct Written {
 /// drawn behind a sequence's end in between is thrown away.
 const STEPS: usize = 4;
 
+/// By how much the score of the rest of a phrase is raised that a text has begun to say.
+const CERTAIN: f32 = 1e4;
+
 /// Prompts being continued, a token of each a step. Steps are the caller's, so that they can show progress and stop in between.
 ///
 /// A sequence's tokens depend on the seed and its place among the prompts, not on what is decoded beside it.
@@ -65,6 +68,10 @@ pub struct Batch<'a> {
     constraints: &'a [Constraint],
     /// How far each text has come in its shape.
     states: Vec<u32>,
+    /// What each text has still to be brought to say; empty where nothing is.
+    phrases: Vec<Vec<u32>>,
+    /// Whether a text is in the midst of its phrase.
+    saying: Vec<bool>,
 }
 
 /// A sequence on its way.
@@ -80,6 +87,10 @@ struct Lane {
 impl<'a> Batch<'a> {
     /// Sequences decoded at once, at most.
     pub const LANES: usize = 64;
+    /// By how much the score of what a text is brought to say is raised before its first token, in nats.
+    pub const URGE: f32 = 2.0;
+    /// By how much more with each token that it goes without.
+    pub const URGE_RISE: f32 = 0.5;
 
     /// Takes the prompts and reads what they share.
     ///
@@ -169,6 +180,8 @@ impl<'a> Batch<'a> {
             waiting: (0..prompts.len()).filter(|prompt| !done[*prompt]).collect(),
             written: vec![unwritten; prompts.len()],
             states: vec![0; prompts.len()],
+            phrases: Vec::new(),
+            saying: vec![false; prompts.len()],
             prompts,
             strength,
             lanes: vec![None; lanes],
@@ -209,6 +222,27 @@ impl<'a> Batch<'a> {
             .into());
         }
         self.constraints = constraints;
+        Ok(self)
+    }
+
+    /// Brings each text to say a phrase, where it fits best: the score of its first token rises the longer the text goes
+    /// without it (a soft form of lexically constrained decoding, arXiv 1704.07138), and what has been begun is said to its
+    /// end. A text that ends before has not said it. One phrase for each prompt, as tokens; empty for none.
+    ///
+    /// Phrases are followed on the host: while one is not said, every step waits for the one before.
+    ///
+    /// # Errors
+    ///
+    /// [`GenerateError::Count`] for another number of phrases.
+    pub fn bringing(mut self, phrases: &[Vec<u32>]) -> Result<Self, Error> {
+        if phrases.len() != self.prompts.len() {
+            return Err(GenerateError::Count {
+                prompts: self.prompts.len(),
+                constraints: phrases.len(),
+            }
+            .into());
+        }
+        self.phrases = phrases.to_vec();
         Ok(self)
     }
 
@@ -259,11 +293,21 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    /// Steps from one reading to the next.
+    /// Steps from one reading to the next. It changes only when something was read.
     fn every(&self) -> usize {
-        let on_the_host =
-            !self.constraints.is_empty() || kernels::is_cpu(self.model.decoder.device());
-        if on_the_host { 1 } else { STEPS }
+        let mut under_way = self.lanes.iter().flatten();
+        let urged = under_way.any(|lane| !self.unsaid(lane.prompt).is_empty());
+        let on_the_host = urged || !self.constraints.is_empty();
+        if on_the_host || kernels::is_cpu(self.model.decoder.device()) {
+            1
+        } else {
+            STEPS
+        }
+    }
+
+    /// What a prompt's text has still to be brought to say.
+    fn unsaid(&self, prompt: usize) -> &[u32] {
+        self.phrases.get(prompt).map_or(&[], Vec::as_slice)
     }
 
     /// Waits until all that was drawn is there.
@@ -364,6 +408,7 @@ impl<'a> Batch<'a> {
         if sides == 2 {
             scores = pushed(scores, self.strength);
         }
+        scores = self.urged(scores, &owners);
         let allowed = self.masks(&owners);
         let ids = kernels::sample(
             scores,
@@ -390,6 +435,29 @@ impl<'a> Batch<'a> {
             }
         });
         self.drawn.push(owners);
+    }
+
+    /// The scores of these prompts' texts, those of what they are brought to say raised.
+    fn urged(&self, scores: Tensor<2>, owners: &[usize]) -> Tensor<2> {
+        let (mut cells, mut raises) = (Vec::new(), Vec::new());
+        let [rows, size] = scores.dims();
+        for (row, prompt) in owners.iter().enumerate() {
+            let next = self.unsaid(*prompt).first();
+            if let Some(next) = next.filter(|id| (**id as usize) < size) {
+                cells.push((row * size) as u32 + next);
+                raises.push(match self.saying[*prompt] {
+                    true => CERTAIN,
+                    false => Self::URGE + Self::URGE_RISE * self.written[*prompt].ids.len() as f32,
+                });
+            }
+        }
+        if cells.is_empty() {
+            return scores;
+        }
+        let device = scores.device();
+        let raises = kernels::floats(raises.clone(), [raises.len(), 1], &device);
+        let raised = kernels::scatter_rows(raises, kernels::integers(&cells, &device), rows * size);
+        kernels::add(raised.reshape([-1]), scores.reshape([-1])).reshape([rows, size])
     }
 
     /// What may be drawn for each of these prompts' texts.
@@ -431,6 +499,11 @@ impl<'a> Batch<'a> {
                     continue;
                 }
                 written.ids.push(id);
+                if let Some(phrase) = self.phrases.get_mut(*prompt) {
+                    let said = phrase.first() == Some(&id);
+                    phrase.drain(..usize::from(said));
+                    self.saying[*prompt] = said && !phrase.is_empty();
+                }
                 let left = self.limit - written.ids.len();
                 self.done[*prompt] = left == 0;
                 if let Some(shape) = constraint {

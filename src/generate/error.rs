@@ -21,12 +21,14 @@ pub enum GenerateError {
         /// Tokens that may be written.
         limit: usize,
     },
-    /// Constraints and prompts do not belong together.
-    #[error("{prompts} prompts came with {constraints} constraints; give one for all or one each")]
+    /// Constraints, or phrases, and prompts do not belong together.
+    #[error(
+        "{prompts} prompts came with {constraints} constraints or phrases; give each its own (one constraint may serve all)"
+    )]
     Count {
         /// Prompts.
         prompts: usize,
-        /// Constraints.
+        /// Constraints, or phrases.
         constraints: usize,
     },
     /// A token outside the shape came back: there was no finite score to choose by.

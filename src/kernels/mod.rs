@@ -45,7 +45,7 @@ pub use heads::Heads;
 pub use linear::{Around, Lora, LoraPart, is_linear, linear};
 pub use pick::pick_into;
 pub use product::{
-    Job, Packing, Place, Weight, WeightRows, add_row, copied, join, product, product_into,
+    Job, Packing, Place, Weight, WeightRows, add, add_row, copied, join, product, product_into,
 };
 pub use rms_norm::{add_rms_norm, rms_norm, rms_norm_backward, rms_norm_onto};
 pub use rope::{Rotary, rope, rope_backward};

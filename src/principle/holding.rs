@@ -1,6 +1,7 @@
 //! The rules that hold for a text at hand: what a student is shown so that it learns what a rule is for.
 
 use super::profile::Profile;
+use super::wording::is_about_openings;
 use super::{Level, Polarity, Principle, PrincipleSet, instance_rule, lessons};
 
 /// Up to `most` rule lines of the set that are true of `text`, which has the label `label`, drawn by chance; no two
@@ -56,8 +57,10 @@ pub fn holding(
 
 /// Whether a text has a word that a rule quotes, or begins with it where the rule is about beginnings.
 fn names(rule: &str, profile: &Profile) -> bool {
-    let opening = ["Begin", "Start"].iter().any(|verb| rule.starts_with(verb));
-    let attribute = if opening { "opening" } else { "words" };
+    let attribute = match is_about_openings(rule) {
+        true => "opening",
+        false => "words",
+    };
     lessons::quoted(rule).any(|term| holds(attribute, term, profile))
 }
 

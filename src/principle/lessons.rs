@@ -13,11 +13,14 @@ pub(super) fn own<'s>(set: &'s PrincipleSet, label: &str) -> impl Iterator<Item 
 
 /// What stands between quotes in a rule: the words and openings it names.
 pub(super) fn quoted(rule: &str) -> impl Iterator<Item = &str> {
-    let odd = rule.split('"').enumerate();
-    odd.filter_map(|(place, part)| {
-        let part = part.trim();
-        (place % 2 == 1 && !part.is_empty()).then_some(part)
-    })
+    quotes(rule).map(|(_, quote)| quote)
+}
+
+/// The same, each after what stands before it.
+pub(super) fn quotes(rule: &str) -> impl Iterator<Item = (&str, &str)> {
+    let mut parts = rule.split('"');
+    std::iter::from_fn(move || Some((parts.next()?, parts.next()?.trim())))
+        .filter(|(_, quote)| !quote.is_empty())
 }
 
 /// Short texts that stand for a label: what its rules say, and each word or opening that they quote, once.

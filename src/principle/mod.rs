@@ -27,12 +27,14 @@ mod phrases;
 pub mod recorded;
 mod sample;
 mod select;
+mod wording;
 
 pub use error::PrincipleError;
 pub use holding::holding;
 pub use lessons::lessons;
 pub use sample::{MAX_RULES, draw, instance_rule};
 pub use select::{Reason, Selection, VOTE, Verdict, select};
+pub use wording::Wording;
 
 use std::collections::HashSet;
 

@@ -578,3 +578,62 @@ pub async fn guided_texts_follow_the_pushed_scores(opened: &Opened) {
         assert_eq!(text.ids, unpushed);
     }
 }
+
+/// Texts that are brought to say a phrase take, token by token, the best of the scores with that of the phrase raised, and
+/// say what they have begun; where there is no phrase they are as they were.
+pub async fn texts_are_brought_to_say_phrases(opened: &Opened) {
+    let model = model(opened);
+    let kinds = alike();
+    let phrase: Vec<u32> = kinds[0][3..6].to_vec();
+    let prompts: Vec<Vec<u32>> = kinds.iter().cycle().take(70).cloned().collect();
+    // Of the same prompts, the first ones are brought to say something and the last ones are not.
+    let phrases: Vec<Vec<u32>> = (0..prompts.len())
+        .map(|place| match place < kinds.len() {
+            true => phrase.clone(),
+            false => Vec::new(),
+        })
+        .collect();
+    let limit = 24;
+    let texts = async |phrases: Option<&[Vec<u32>]>| {
+        let mut batch = Batch::start(&model, None, &prompts, limit, Sampling::GREEDY, 0).unwrap();
+        if let Some(phrases) = phrases {
+            batch = batch.bringing(phrases).unwrap();
+        }
+        while !batch.is_done() {
+            batch.step().await.unwrap();
+        }
+        (batch.written().iter())
+            .map(|text| text.ids.clone())
+            .collect::<Vec<_>>()
+    };
+    let (found, free) = (texts(Some(&phrases)).await, texts(None).await);
+    assert_eq!(found[kinds.len()..], free[kinds.len()..]);
+    let mut said = 0;
+    for (prompt, text) in prompts.iter().zip(&found[..kinds.len()]) {
+        let sequence = [prompt.as_slice(), text].concat();
+        let scores = model.logits(&sequence, None).await.unwrap();
+        let scores = &scores[prompt.len() - 1..];
+        let mut next = 0;
+        for (step, id) in text.iter().enumerate() {
+            if (1..phrase.len()).contains(&next) {
+                assert_eq!(*id, phrase[next], "what is begun is said");
+            } else {
+                let raised = |id: usize| {
+                    let open = next == 0 && id == phrase[0] as usize;
+                    let raise = Batch::URGE + Batch::URGE_RISE * step as f32;
+                    scores[step][id] + if open { raise } else { 0.0 }
+                };
+                let best = (0..scores[step].len()).map(raised).fold(f32::MIN, f32::max);
+                let short = best - raised(*id as usize);
+                assert!(short < 1e-3, "token {step} lies {short} below");
+            }
+            if next < phrase.len() && *id == phrase[next] {
+                next += 1;
+            }
+        }
+        said += usize::from(next == phrase.len());
+    }
+    assert!(said > 0, "none of {} says it", kinds.len());
+    let one = Batch::start(&model, None, &prompts, limit, Sampling::GREEDY, 0).unwrap();
+    assert!(one.bringing(&phrases[1..]).is_err());
+}

@@ -114,8 +114,7 @@ impl Lance<'_> {
             .texts(
                 run.monitor,
                 Some(model),
-                &requests,
-                &[],
+                &requests.into(),
                 limit,
                 settings.sampling,
                 bench.one_line(),

@@ -188,7 +188,16 @@ pub fn copied(values: Tensor<1>) -> Tensor<1> {
     copy_into(values, out, 0)
 }
 
-fn copy_into(values: Tensor<1>, mut out: Tensor<1>, offset: usize) -> Tensor<1> {
+/// Adds values to as many others, which are written where they lie.
+pub fn add(values: Tensor<1>, to: Tensor<1>) -> Tensor<1> {
+    put_into(values, to, 0, true)
+}
+
+fn copy_into(values: Tensor<1>, out: Tensor<1>, offset: usize) -> Tensor<1> {
+    put_into(values, out, offset, false)
+}
+
+fn put_into(values: Tensor<1>, mut out: Tensor<1>, offset: usize, add: bool) -> Tensor<1> {
     /// A GPU starts 65,535 workgroups side by side at most, and each of a single row's takes 32 values.
     const ROW: usize = 1 << 20;
     let [count] = values.dims();
@@ -199,6 +208,7 @@ fn copy_into(values: Tensor<1>, mut out: Tensor<1>, offset: usize) -> Tensor<1> 
         let job = Job {
             rhs: Place::rows(first, length),
             out: Place::rows(offset + first, length),
+            add,
             ..Job::dense(1, 1, length)
         };
         out = product_into(one.clone(), values.clone(), out, job);

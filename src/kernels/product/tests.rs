@@ -199,15 +199,19 @@ fn a_matrix_outside_its_tensor_is_refused_before_anything_is_read() {
 }
 
 #[test]
-fn more_values_than_one_row_of_workgroups_takes_are_copied_whole_on_every_device() {
+fn more_values_than_one_row_of_workgroups_takes_are_copied_and_added_whole_on_every_device() {
     // The factors of a model of 135 million parameters: 32 · 65,535 is less.
     let count = 2_442_240;
     on_every_device(|device| {
         let values: Vec<f32> = (0..count).map(|i| (i % 1013) as f32).collect();
         let tail = device.tensor(&[-1.0; 5], [5]);
         let joined = join(device.tensor(&values, [count]), tail);
-        let found = device.values(copied(joined));
+        let found = device.values(copied(joined.clone()));
         assert_eq!(found[..count], values);
         assert_eq!(found[count..], [-1.0; 5]);
+        let found = device.values(add(joined.clone(), copied(joined)));
+        let twice: Vec<f32> = values.iter().map(|value| 2.0 * value).collect();
+        assert_eq!(found[..count], twice);
+        assert_eq!(found[count..], [-2.0; 5]);
     });
 }
