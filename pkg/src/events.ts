@@ -157,7 +157,7 @@ export interface PrincipleWritten {
 export interface Verdict {
   /** The principle's. */
   id: string;
-  reason: "kept" | "no_gain" | "redundant" | "no_room";
+  reason: "kept" | "trusted" | "no_gain" | "redundant" | "no_room";
   /** Seeds that vote for it. */
   votes: number;
   /** By how much it raises the log-likelihood of all seeds together, in nats. */

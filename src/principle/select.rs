@@ -15,6 +15,8 @@ pub const VOTE: f32 = 0.01;
 pub enum Reason {
     /// It adds to those kept before it.
     Kept,
+    /// The seeds do not show it; its teacher knows more than they do.
+    Trusted,
     /// All in all, the seeds are no likelier with it.
     NoGain,
     /// Those kept before it do as much for every seed.
@@ -61,6 +63,9 @@ pub struct Selection {
 /// Wolsey and Fisher 1978; for costs, Khuller, Moss and Naor 1999). A principle under which the seeds together are no
 /// likelier is never kept, except that one, the best, remains where there would be none.
 ///
+/// With `trusting`, what is left of the budget goes to the others, each label's first before its second: of a teacher that knows
+/// more than the seeds, a rule that none of a few seeds shows is what it was asked for, and nothing speaks against it.
+///
 /// # Errors
 ///
 /// [`PrincipleError::BadVotes`] for votes or tokens of another shape than the set, or that are no numbers.
@@ -69,6 +74,7 @@ pub fn select(
     votes: &[Vec<f32>],
     tokens: &[usize],
     budget: usize,
+    trusting: bool,
 ) -> Result<Selection, PrincipleError> {
     let seeds = votes.first().map_or(0, Vec::len);
     let count = set.principles.len();
@@ -127,9 +133,20 @@ pub fn select(
             false => Reason::Redundant,
         };
     }
-    if !verdicts
-        .iter()
-        .any(|verdict| verdict.reason == Reason::Kept)
+    if trusting {
+        for p in in_turns(set) {
+            let verdict = &mut verdicts[p];
+            if verdict.reason != Reason::Kept {
+                verdict.reason = match verdict.tokens <= room {
+                    true => Reason::Trusted,
+                    false => Reason::NoRoom,
+                };
+                room -= verdict.tokens * usize::from(verdict.reason == Reason::Trusted);
+            }
+        }
+    }
+    let stays = |verdict: &Verdict| matches!(verdict.reason, Reason::Kept | Reason::Trusted);
+    if !verdicts.iter().any(stays)
         && let Some(best) = (0..count).reduce(|best, p| {
             if verdicts[p].gain > verdicts[best].gain {
                 p
@@ -140,7 +157,7 @@ pub fn select(
     {
         verdicts[best].reason = Reason::Kept;
     }
-    let kept = |place: usize| verdicts[place].reason == Reason::Kept;
+    let kept = |place: usize| stays(&verdicts[place]);
     let principles = set.principles.iter().enumerate();
     Ok(Selection {
         set: PrincipleSet {
@@ -153,6 +170,21 @@ pub fn select(
         },
         verdicts,
     })
+}
+
+/// The principles' places in an order in which each label's first, or each level's, come before any second.
+fn in_turns(set: &PrincipleSet) -> Vec<usize> {
+    let of = |place: usize| (set.principles[place].level, &set.principles[place].label);
+    let turn = |place: usize| (0..place).filter(|other| of(*other) == of(place)).count();
+    let turns: Vec<usize> = (0..set.principles.len()).map(turn).collect();
+    let last = turns.iter().copied().max().unwrap_or(0);
+    (0..=last)
+        .flat_map(|turn| {
+            (0..turns.len())
+                .filter(|place| turns[*place] == turn)
+                .collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -175,7 +207,7 @@ mod tests {
 
     fn reasons(votes: &[&[f32]], tokens: &[usize], budget: usize) -> Vec<Reason> {
         let votes: Vec<Vec<f32>> = votes.iter().map(|row| row.to_vec()).collect();
-        let selection = select(&set(votes.len()), &votes, tokens, budget).unwrap();
+        let selection = select(&set(votes.len()), &votes, tokens, budget, false).unwrap();
         let kept: Vec<&String> = selection.set.principles.iter().map(|p| &p.id).collect();
         let said: Vec<&String> = selection
             .verdicts
@@ -225,9 +257,42 @@ mod tests {
     }
 
     #[test]
+    fn a_teacher_that_is_trusted_keeps_what_no_seed_shows_a_rule_of_each_label_first() {
+        let mut set = set(5);
+        for (principle, label) in set.principles.iter_mut().zip(["a", "a", "a", "b", "b"]) {
+            principle.level = super::super::Level::Label;
+            principle.label = Some(label.to_owned());
+        }
+        let votes: Vec<Vec<f32>> = [1.0, -1.0, -1.0, -1.0, -1.0].map(|v| vec![v]).to_vec();
+        let reasons = |budget, trusting| -> Vec<Reason> {
+            let found = select(&set, &votes, &[10; 5], budget, trusting).unwrap();
+            found
+                .verdicts
+                .iter()
+                .map(|verdict| verdict.reason)
+                .collect()
+        };
+        use Reason::Trusted;
+        assert_eq!(reasons(50, false), [Kept, NoGain, NoGain, NoGain, NoGain]);
+        assert_eq!(
+            reasons(50, true),
+            [Kept, Trusted, Trusted, Trusted, Trusted]
+        );
+        assert_eq!(reasons(30, true), [Kept, Trusted, NoRoom, Trusted, NoRoom]);
+        assert_eq!(
+            select(&set, &votes, &[10; 5], 30, true)
+                .unwrap()
+                .set
+                .principles
+                .len(),
+            3
+        );
+    }
+
+    #[test]
     fn votes_and_gains_are_told() {
         let votes = vec![vec![0.5, 0.001, -0.1]];
-        let verdict = select(&set(1), &votes, &[3], 10)
+        let verdict = select(&set(1), &votes, &[3], 10, false)
             .unwrap()
             .verdicts
             .remove(0);
@@ -253,7 +318,9 @@ mod tests {
                     })
                     .sum()
             };
-            let verdicts = select(&set(count), &votes, &[1; 8], 3).unwrap().verdicts;
+            let verdicts = select(&set(count), &votes, &[1; 8], 3, false)
+                .unwrap()
+                .verdicts;
             let ours = value(&|p| verdicts[p].reason == Kept);
             let best = (0..1_u32 << count)
                 .filter(|mask| mask.count_ones() <= 3)
@@ -276,10 +343,13 @@ mod tests {
         ];
         for (votes, tokens) in bad {
             assert!(matches!(
-                select(&set(2), &votes, &tokens, 9),
+                select(&set(2), &votes, &tokens, 9, false),
                 Err(PrincipleError::BadVotes { .. })
             ));
         }
-        assert_eq!(select(&set(0), &[], &[], 9), Err(PrincipleError::Empty));
+        assert_eq!(
+            select(&set(0), &[], &[], 9, false),
+            Err(PrincipleError::Empty)
+        );
     }
 }

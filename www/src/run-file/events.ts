@@ -60,7 +60,7 @@ const SHAPES: Record<RunEvent["type"], Is> = {
   stage_finished: shape({ stage: isStage, row: maybe(isRow), seconds: isNumber }),
   principle: shape({ principle: isPrinciple }),
   verdict: shape({
-    verdict: shape({ id: isText, reason: oneOf("kept", "no_gain", "redundant", "no_room"), votes: isNumber, gain: isNumber }),
+    verdict: shape({ id: isText, reason: oneOf("kept", "trusted", "no_gain", "redundant", "no_room"), votes: isNumber, gain: isNumber }),
   }),
   instance: shape({
     row: isRow,

@@ -80,6 +80,7 @@ function isSeen({ from, gone }: Fate, show: string): boolean {
 
 const REASONS: Record<Verdict["reason"], string> = {
   kept: "used",
+  trusted: "used: the teacher knows more than they show",
   no_gain: "left out: the seeds are no likelier with it",
   redundant: "left out: those before it say as much",
   no_room: "left out: no room",
