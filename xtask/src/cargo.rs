@@ -84,8 +84,10 @@ pub fn wasm_cargo(paths: &Paths, subcommand: &str, flavour: Flavour) -> Command 
     ]);
     if matches!(flavour, Flavour::Cpu) {
         for name in SMALL {
-            let setting = format!("profile.release.package.{name}.opt-level=\"z\"");
-            command.args(["--config", &setting]);
+            for setting in ["opt-level=\"z\"", "codegen-units=1"] {
+                let setting = format!("profile.release.package.{name}.{setting}");
+                command.args(["--config", &setting]);
+            }
         }
     }
     // Flags from the environment are meant for the desk, and would silently replace those of `.cargo/config.toml`,
