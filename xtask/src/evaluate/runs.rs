@@ -80,12 +80,23 @@ const TAUGHT: &str = "taught";
 /// The variant whose instances are a large model's: those it wrote itself, which lie beside its principles.
 const RECORDED: &str = "recorded";
 
-/// The row that a variant makes of a recipe: its own, or that of recorded instances.
-pub fn own_row<'n>(recipe: &'n str, variant: &str) -> &'n str {
-    match changes(Some(variant)).any(|change| change == RECORDED) {
-        true => RECORDED,
-        false => recipe,
+/// The baseline of EvoKD, as a variant: what it is with the principles of another.
+const STATIC: &str = "static";
+
+/// The row that a change makes in place of the recipe's own.
+fn other_row(recipe: &str, change: &str) -> Option<&'static str> {
+    match (recipe, change) {
+        ("psi", RECORDED) => Some(RECORDED),
+        ("evokd", STATIC) => Some(STATIC),
+        _ => None,
     }
+}
+
+/// The row that a variant makes of a recipe: its own, that of recorded instances, or the baseline.
+pub fn own_row<'n>(recipe: &'n str, variant: &str) -> &'n str {
+    changes(Some(variant))
+        .find_map(|change| other_row(recipe, change))
+        .unwrap_or(recipe)
 }
 
 /// What a variant changes, one by one.
@@ -103,7 +114,7 @@ pub struct Job {
     task_name: String,
     recipe: String,
     /// What is otherwise, joined by `+`: a part that is switched off, a switch of [`SWITCHES`], a knob and its value,
-    /// [`TAUGHT`], or [`RECORDED`].
+    /// [`TAUGHT`], or another row ([`RECORDED`], [`STATIC`]).
     variant: Option<String>,
     shots: Shots,
     seed: u64,
@@ -120,13 +131,13 @@ impl Job {
         let known = |change: &&str| {
             change.contains('=')
                 || recipe != "lance" && *change == TAUGHT
-                || recipe == "psi" && *change == RECORDED
+                || other_row(recipe, change).is_some()
                 || SWITCHES.contains(change)
                 || ablations(recipe).contains(change)
         };
         if let Some(unknown) = changes(variant.as_deref()).find(|change| !known(change)) {
             bail!(
-                "{recipe} has no part {unknown}; it has {}, the switches {}, knobs as NAME=VALUE, {TAUGHT} in psi and evokd, and {RECORDED} in psi",
+                "{recipe} has no part {unknown}; it has {}, the switches {}, knobs as NAME=VALUE, {TAUGHT} in psi and evokd, {RECORDED} in psi, and {STATIC} in evokd",
                 ablations(recipe).join(", "),
                 SWITCHES.join(", ")
             );
@@ -172,6 +183,8 @@ impl Job {
                     let rows = format!("tests/fixtures/teacher/{}.instances.jsonl", self.task_name);
                     list.extend(["--recorded".into(), rows]);
                 }
+                // All that is otherwise is the row.
+                None if change == STATIC => {}
                 None => list.extend(["--ablate".into(), change.to_owned()]),
             }
         }
@@ -328,6 +341,11 @@ mod tests {
             job("psi-recorded", "all").unwrap().arguments().join(" "),
             "--recipe psi --recorded tests/fixtures/teacher/trec6.instances.jsonl --rows recorded --seed 2"
         );
+        assert_eq!(
+            job("evokd-taught+static", "1").unwrap().arguments().join(" "),
+            "--recipe evokd --teacher recorded:tests/fixtures/teacher/trec6.answer.json --rows static --seeds-per-label 1 --seed 2"
+        );
+        assert!(job("psi-static", "all").is_err());
         assert!(job("lance-taught", "all").is_err());
         assert!(job("psi-sft_only", "all").is_err());
         let unknown = job("psi-weigh+sft_only", "all").unwrap_err().to_string();

@@ -341,14 +341,22 @@ fn variants(tables: &mut String, reports: &[Value]) {
         };
         let whole_row = text(run, "recipe");
         let row = own_row(&whole_row, variant);
-        let same = |other: &&Value| {
-            let alike = |key: &str| other[key] == run[key];
-            other["variant"].is_null() && kind(other) == kind(run) && alike("task") && alike("seed")
+        let with = |variant: Value| {
+            let mut others = reports.iter();
+            others.find(|other| {
+                let alike = |key: &str| other[key] == run[key];
+                let same_run = kind(other) == kind(run) && alike("task") && alike("seed");
+                same_run && other["variant"] == variant
+            })
         };
-        let Some(whole) = reports.iter().find(same) else {
+        let Some(whole) = with(Value::Null) else {
             continue;
         };
-        let base = contrasts(&whole_row).first();
+        // What it is set against is varied alike, where that was measured.
+        let base = contrasts(&whole_row).first().map(|(_, base)| {
+            let varied = with(format!("{variant}+{base}").into());
+            (varied.unwrap_or(whole), *base)
+        });
         if let (Some(variant_figure), Some(whole_figure), Some(gain_made)) = (
             figure(run, row),
             figure(whole, &whole_row),
@@ -359,7 +367,7 @@ fn variants(tables: &mut String, reports: &[Value]) {
                 variant: variant_figure,
                 whole: whole_figure,
                 gain: gain_made,
-                over_base: base.and_then(|(_, base)| gain((run, row), (whole, base))),
+                over_base: base.and_then(|base| gain((run, row), base)),
             });
         }
     }
@@ -368,7 +376,7 @@ fn variants(tables: &mut String, reports: &[Value]) {
     }
     tables.push_str(
         "\n### Variants and ablations\n\nThe recipe's own row as it is varied (`recorded` is the row of instances that a large model wrote), beside the whole on the same tasks and seeds, and over what the \
-         recipe is set against: direct in psi, round_zero in lance, static in evokd.\n\n\
+         recipe is set against: direct in psi, round_zero in lance, static in evokd (varied alike where that was measured, as `taught+static`).\n\n\
          | model | recipe | seeds per label | variant | variant | whole | difference, points | p | over its base | p | pairs |\n\
          |---|---|---|---|---|---|---|---|---|---|---|\n",
     );
@@ -431,6 +439,27 @@ mod tests {
             "| psi − seeds_only | 10.0 ± 0.0 | 2 | 1 of 1 | – |",
             "| t | psi 4 of 10 | 100 + 10 | 120 | 0.50 | 9 |",
             "| m | psi | all | no_filter | 55.0 | 60.0 | -5.0 | – | 5.0 | – | 1 |",
+        ] {
+            assert!(tables.contains(line), "{line}\n{tables}");
+        }
+    }
+
+    #[test]
+    fn a_variant_is_set_against_a_baseline_that_is_varied_alike_where_there_is_one() {
+        let run = |seed: u64, variant: Option<&str>, rows: Value| json!({"task": "t", "model": "m", "recipe": "evokd", "per_label": "1", "seed": seed, "variant": variant, "rows": rows});
+        let row = |accuracy: f64| json!({"accuracy": accuracy, "n": 7});
+        let whole = || json!({"static": row(0.5), "evokd": row(0.5)});
+        let reports = [
+            run(1, None, whole()),
+            run(2, None, whole()),
+            run(1, Some("taught"), json!({"evokd": row(0.8)})),
+            run(2, Some("taught"), json!({"evokd": row(0.8)})),
+            run(1, Some("taught+static"), json!({"static": row(0.7)})),
+        ];
+        let tables = of(&reports, 15.0);
+        for line in [
+            "| m | evokd | 1 | taught | 80.0 | 50.0 | 30.0 ± 0.0 | – | 20.0 ± 14.1 | – | 2 |",
+            "| m | evokd | 1 | taught+static | 70.0 | 50.0 | 20.0 | – | 20.0 | – | 1 |",
         ] {
             assert!(tables.contains(line), "{line}\n{tables}");
         }
