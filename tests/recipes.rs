@@ -361,6 +361,34 @@ fn texts_have_what_their_rules_quote_where_rules_are_held_to() {
 }
 
 #[test]
+fn an_opening_that_leaves_no_room_for_a_text_is_not_held_to() {
+    let folder = tempfile::tempdir().expect("folder");
+    let answer = folder.path().join("answer.json");
+    let long = "ಠ".repeat(150);
+    let rules = ["AddToPlaylist", "PlayMusic"].map(|label| {
+        serde_json::json!({
+            "level": "label", "label": label, "text": format!("Begin with \"{long}\"."), "polarity": "do",
+        })
+    });
+    let principles = serde_json::json!({ "principles": rules });
+    fs::write(&answer, principles.to_string()).expect("written");
+    let teacher = format!("recorded:{}", answer.display());
+    let (report, events) = run(&[
+        ["--teacher", &teacher, "--rows", "psi"].as_slice(),
+        &["--ablate", "no_filter", "--max-new", "8"],
+        &["--seeds-per-label", "2", "--instances", "7"],
+    ]
+    .concat());
+    assert_eq!(report["rows"]["psi"]["n"], 6);
+    let instances = of(&events, "instance");
+    assert_eq!(instances.len(), 7);
+    for instance in instances {
+        let text = instance["text"].as_str().expect("a text");
+        assert!(!text.starts_with('ಠ'), "{text}");
+    }
+}
+
+#[test]
 fn a_switch_of_another_recipe_is_named() {
     refuses(
         &["--recipe", "lance", "--ablate", "no_easy"],

@@ -19,7 +19,12 @@ impl Bench<'_> {
         let Wording { opening, phrase } = Wording::of(rules, rng);
         let seeds = self.task.seeds.iter().map(|seed| seed.text.as_str());
         let opening = begun_like(seeds, &opening.unwrap_or_default());
-        drafts.openings.push(vocabulary.encode(&opening)?);
+        let mut opening = vocabulary.encode(&opening)?;
+        // Behind a prompt there is room for what may be new; an opening that takes most of it leaves no text to write.
+        if opening.len() > self.settings.max_new / 2 {
+            opening.clear();
+        }
+        drafts.openings.push(opening);
         let mut ids = Vec::new();
         if let Some(phrase) = phrase {
             // As it is spelt behind another word.

@@ -70,25 +70,21 @@ fn chosen(of: Vec<&str>, rng: &mut fastrand::Rng) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn all(rule: &str) -> (Vec<&str>, Vec<&str>) {
-        quoted_in(rule)
-    }
-
     #[test]
     fn openings_are_the_list_that_a_rule_begins_with_and_phrases_all_other_quotes() {
         assert_eq!(
-            all("Begin with \"find\", \"show\" or \"look for\"."),
+            quoted_in("Begin with \"find\", \"show\" or \"look for\"."),
             (vec!["find", "show", "look for"], vec![])
         );
         assert_eq!(
-            all("Begin with \"What does\" and end with \"stand for\"."),
+            quoted_in("Begin with \"What does\" and end with \"stand for\"."),
             (vec!["What does"], vec!["stand for"])
         );
         assert_eq!(
-            all("Use the word \"book\" or \"reserve\"."),
+            quoted_in("Use the word \"book\" or \"reserve\"."),
             (vec![], vec!["book", "reserve"])
         );
-        assert_eq!(all("Write a question."), (vec![], vec![]));
+        assert_eq!(quoted_in("Write a question."), (vec![], vec![]));
     }
 
     #[test]
