@@ -342,7 +342,10 @@ mod tests {
             "--recipe psi --recorded tests/fixtures/teacher/trec6.instances.jsonl --rows recorded --seed 2"
         );
         assert_eq!(
-            job("evokd-taught+static", "1").unwrap().arguments().join(" "),
+            job("evokd-taught+static", "1")
+                .unwrap()
+                .arguments()
+                .join(" "),
             "--recipe evokd --teacher recorded:tests/fixtures/teacher/trec6.answer.json --rows static --seeds-per-label 1 --seed 2"
         );
         assert!(job("psi-static", "all").is_err());
