@@ -1,4 +1,5 @@
 /** Drives the engine: loads the model and takes each measure. */
+import type { Dtype } from "#seedbed/models/types";
 import { blobFile } from "#seedbed/worker/models/bytes";
 import { countGpu } from "./gpu-counters";
 import { startWithThreads, wantedThreads } from "#seedbed/worker/threads";
@@ -56,7 +57,8 @@ async function loadModel(engine: SeedbedEngine, job: Job): Promise<Pass> {
   };
   return timed(1, 0, async () => {
     const files = await Promise.all(["config.json", "tokenizer.json", "model.safetensors"].map(file));
-    await engine.open_model(job.model, files, job.variant ?? "f32");
+    // A variant that is none is refused by the engine.
+    await engine.open_model(job.model, files, (job.variant ?? "f32") as Dtype);
   });
 }
 
