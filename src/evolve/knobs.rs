@@ -243,7 +243,7 @@ settings! {
     learn_rules: RuleUse = RuleUse::default(), for Psi Evokd;
     /// Whether a text is made to have one of the openings and one of the phrases that its rules quote: as `learn_rules`.
     hold_rules: RuleUse = RuleUse::default(), for Psi Evokd;
-    /// Who reviews: `rubric` (the model in words) or `likelihood`; likelihood below 100 M parameters unless given.
+    /// Who reviews: `rubric` (the model in words) or `likelihood`; likelihood below 400 M parameters unless given.
     judge: Option<Judge> = None, for Lance;
     /// Reviews drawn for each answer by the rubric.
     reviews: usize = 3, in 1..=100, for Lance;
