@@ -340,23 +340,21 @@ fn lesson(
     rules: &[Row],
 ) -> Result<Vec<Row>, Error> {
     let (task, settings) = (run.task(), run.settings());
-    let mut examples: Vec<Example> = batch.to_vec();
-    if !settings.lacks(Ablation::NoHistory) {
-        examples.extend(task.seeds.iter().cloned());
-        if round.is_multiple_of(REVIEW_EVERY) {
-            let mut history: Vec<Example> = (0..round)
-                .flat_map(|round| accepted(&run.outcome.instances, task, row, Some(round)))
-                .collect();
-            let mut rng = fastrand::Rng::with_seed(settings.seed ^ round as u64);
-            rng.shuffle(&mut history);
-            let share = (history.len() as f64 * settings.replay).ceil() as usize;
-            examples.extend(history.into_iter().take(share));
-        }
+    if settings.lacks(Ablation::NoHistory) {
+        return run.seed_rows(batch);
+    }
+    let mut examples = [batch, &task.seeds].concat();
+    if round.is_multiple_of(REVIEW_EVERY) {
+        let mut history: Vec<Example> = (0..round)
+            .flat_map(|round| accepted(&run.outcome.instances, task, row, Some(round)))
+            .collect();
+        let mut rng = fastrand::Rng::with_seed(settings.seed ^ round as u64);
+        rng.shuffle(&mut history);
+        let share = (history.len() as f64 * settings.replay).ceil() as usize;
+        examples.extend(history.into_iter().take(share));
     }
     let mut training = run.seed_rows(&examples)?;
-    if !settings.lacks(Ablation::NoHistory) {
-        training.extend_from_slice(rules);
-    }
+    training.extend_from_slice(rules);
     Ok(training)
 }
 
