@@ -96,6 +96,11 @@ pub async fn run(
     let passes = seeds + if writes { settings.instances } else { 0 };
     let steps = (settings.epochs * passes).div_ceil(settings.batch);
     let warm_steps = (3 * settings.epochs * task.seeds.len()).div_ceil(settings.batch);
+    let warm_steps = match settings.recipe {
+        // Round zero labels and marks all that follows; a few seeds alone would make it a handful of steps.
+        Recipe::Lance => warm_steps.max(steps),
+        Recipe::Psi | Recipe::Evokd => warm_steps,
+    };
 
     let bench = Bench::new(model, task, settings)?;
     let memory = memory::check(&bench, &test, opened.limits)?;

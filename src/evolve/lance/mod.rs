@@ -1,11 +1,12 @@
 //! The recipe `lance` (arXiv 2412.15151, rebuilt from its released data code): one model reviews, writes, cleans and prefers,
 //! round after round, with nobody's help.
 //!
-//! A question is a text, its answer a label. Round 0 has learnt from the seeds to label and to write. Each round reviews the
-//! pool; a question whose answer has a mark above 7 gets worse answers beside it, any other gets new questions of its kind
-//! with answers to them; what is new is cleaned and reviewed; answers above 8 are fine-tuned on, and of two answers to one
-//! question more than 2 apart the better is preferred (DPO). All that was cleaned joins the pool. The round is chosen on
-//! seeds that were held out; the test rows are never looked at (the paper shows its best round on the test itself).
+//! A question is a text, its answer a label. Round 0 has learnt from the seeds to label and to write, for no fewer steps than a
+//! row is trained. Each round reviews the pool; a question whose answer has a mark above 7 gets worse answers beside it, any
+//! other gets new questions of its kind with answers to them; what is new is cleaned and reviewed; answers above 8 are
+//! fine-tuned on, and of two answers to one question more than 2 apart the better is preferred (DPO). All that was cleaned
+//! joins the pool. The round is chosen on seeds that were held out; the test rows are never looked at (the paper shows its
+//! best round on the test itself).
 //!
 //! # What the released code leaves open, and what is done here
 //!
