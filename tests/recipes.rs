@@ -361,6 +361,28 @@ fn texts_have_what_their_rules_quote_where_rules_are_held_to() {
 }
 
 #[test]
+fn round_zero_of_lance_learns_no_fewer_steps_than_a_row_however_few_seeds_there_are() {
+    let few = [
+        "--recipe",
+        "lance",
+        "--seeds-per-label",
+        "2",
+        "--instances",
+        "20",
+    ];
+    let (_, events) = run(&[few.as_slice(), &["--rows", "seeds_only,lance"]].concat());
+    let steps = |stage: &str, row: serde_json::Value| {
+        let stages = of(&events, "stage_started");
+        let found = (stages.iter()).find(|event| event["stage"] == stage && event["row"] == row);
+        found.expect("a stage")["total"].as_u64().expect("a number")
+    };
+    assert_eq!(
+        steps("warm_up", serde_json::Value::Null),
+        steps("train", "seeds_only".into())
+    );
+}
+
+#[test]
 fn an_opening_that_leaves_no_room_for_a_text_is_not_held_to() {
     let folder = tempfile::tempdir().expect("folder");
     let answer = folder.path().join("answer.json");

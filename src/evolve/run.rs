@@ -60,7 +60,7 @@ pub(super) struct Run<'a, 'm> {
     pub brief: Option<Brief>,
     /// Steps of each row's fine-tuning: more data, not more training, is what is compared.
     pub steps: usize,
-    /// Steps of the writer's warm-up.
+    /// Steps of the writer's warm-up, who is round zero in LANCE.
     pub warm_steps: usize,
     /// What it takes of the device.
     memory: Memory,
