@@ -30,7 +30,7 @@ pub struct Options {
     )]
     tasks: Vec<PathBuf>,
     /// Recipes, separated by commas; `lance-sft_only` is lance without a part, `evokd-init` EvoKD + Init,
-    /// `psi-rules=1` psi with a knob set otherwise, `psi-rules=1+weigh` two things at once, `psi-taught` psi with a large model's recorded principles, `psi-recorded` its row of a large model's recorded instances, `evokd-taught+static` its baseline with those principles, `seeds` what a model is worth before any instance is written
+    /// `psi-rules=1` psi with a knob set otherwise, `psi-rules=1+weigh` two things at once, `psi-taught` psi with a large model's recorded principles, `psi-recorded` its row of a large model's recorded instances, `evokd-taught+static` EvoKD's baseline with those principles, `seeds` what a model is worth before any instance is written
     #[arg(long, value_delimiter = ',', default_value = "psi,lance,evokd")]
     recipes: Vec<String>,
     /// Beside each recipe, every one of its ablations (its own row only)
