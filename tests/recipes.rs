@@ -368,7 +368,7 @@ fn round_zero_of_lance_learns_no_fewer_steps_than_a_row_however_few_seeds_there_
         "--seeds-per-label",
         "2",
         "--instances",
-        "20",
+        "40",
     ];
     let (_, events) = run(&[few.as_slice(), &["--rows", "seeds_only,lance"]].concat());
     let steps = |stage: &str, row: serde_json::Value| {
