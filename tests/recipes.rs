@@ -2,7 +2,7 @@
 #![cfg(all(not(target_arch = "wasm32"), feature = "desk"))]
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
@@ -480,11 +480,9 @@ fn what_each_row_makes_of_every_test_row_is_told() {
     }
 }
 
-#[test]
-fn what_is_longer_than_the_model_reads_loses_its_end_and_the_run_goes_on() {
-    let root = tempfile::tempdir().expect("folder");
-    // The tiny model with a context that the words around a text nearly fill.
-    let model = root.path().join("short");
+/// The tiny model with a context that the words around a text nearly fill.
+fn short_model(root: &Path) -> PathBuf {
+    let model = root.join("short");
     fs::create_dir(&model).expect("folder");
     for name in ["config.json", "tokenizer.json", "model.safetensors"] {
         let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tiny-llama-1m");
@@ -497,7 +495,13 @@ fn what_is_longer_than_the_model_reads_loses_its_end_and_the_run_goes_on() {
     );
     assert_ne!(config, short);
     fs::write(model.join("config.json"), short).expect("config");
+    model
+}
 
+#[test]
+fn what_is_longer_than_the_model_reads_loses_its_end_and_the_run_goes_on() {
+    let root = tempfile::tempdir().expect("folder");
+    let model = short_model(root.path());
     let task = root.path().join("task");
     fs::create_dir(&task).expect("folder");
     fs::write(
@@ -546,5 +550,53 @@ fn what_is_longer_than_the_model_reads_loses_its_end_and_the_run_goes_on() {
         let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
         assert_eq!(report["rows"]["seeds_only"]["n"].as_u64().unwrap_or(6), 6);
         assert_eq!(report["recipe"], recipe);
+    }
+}
+
+#[test]
+fn an_instruction_and_a_list_of_labels_that_are_too_long_for_the_model_lose_their_ends() {
+    let root = tempfile::tempdir().expect("folder");
+    let model = short_model(root.path());
+    let task = root.path().join("task");
+    fs::create_dir(&task).expect("folder");
+    let labels: Vec<String> = (0..12)
+        .map(|index| format!("what customers of the branch in street {index} say"))
+        .collect();
+    let head = serde_json::json!({
+        "task": "long", "type": "classification", "labels": labels,
+        "instruction": "Say which of our branches this is about. ".repeat(40),
+    });
+    fs::write(task.join("task.json"), head.to_string()).expect("task");
+    let line = |index: usize, end: &str| {
+        let text = format!("I was in street {index} {end}");
+        serde_json::json!({"text": text, "label": labels[index]}).to_string() + "\n"
+    };
+    let seeds: String = (0..12).map(|index| line(index, "and waited.")).collect();
+    let test: String = (0..3).map(|index| line(index, "in May.")).collect();
+    fs::write(task.join("seeds.jsonl"), seeds).expect("seeds");
+    fs::write(task.join("test.jsonl"), test).expect("test");
+
+    for recipe in ["psi", "lance", "evokd"] {
+        let out = root.path().join(recipe);
+        let output = Command::new(env!("CARGO_BIN_EXE_seedbed"))
+            .arg("run")
+            .arg(&task)
+            .arg("--model")
+            .arg(&model)
+            .arg("--out")
+            .arg(&out)
+            .args(["--device", "cpu", "--epochs", "1", "--instances", "2"])
+            .args(["--max-new", "16", "--recipe", recipe])
+            .output()
+            .expect("the command starts");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{recipe}: {said}");
+        let log = fs::read_to_string(out.join("events.jsonl")).expect("log");
+        let first: Value =
+            serde_json::from_str(log.lines().next().unwrap_or_default()).expect("JSON");
+        let note = first["warnings"].to_string();
+        for told in [" of 1639 characters of the instruction", " of 12 labels"] {
+            assert!(note.contains(told), "{told} is not in: {note}");
+        }
     }
 }

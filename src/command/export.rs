@@ -205,7 +205,7 @@ impl Form {
         context: Option<&str>,
         answer: &str,
     ) -> Map<String, Value> {
-        let prompt = prompts::question(task, text, context);
+        let prompt = prompts::question(task, &prompts::Head::of(task), text, context);
         let row = match self {
             Self::Messages => json!({"messages": [
                 {"role": "user", "content": prompt},
@@ -235,7 +235,7 @@ fn halves(task: &Task, text: &str, context: Option<&str>) -> (String, String) {
     if task.kind == TaskKind::Instruct {
         return (text.to_owned(), context.unwrap_or_default().to_owned());
     }
-    let whole = prompts::question(task, "", None);
+    let whole = prompts::question(task, &prompts::Head::of(task), "", None);
     // The last line is where the text goes.
     let instruction = whole.rsplit_once('\n').map_or("", |parts| parts.0);
     let input = match context {
@@ -251,7 +251,12 @@ fn pairs(task: &Task, made: &Made) -> Result<Vec<Value>, Error> {
     let mut rows = Vec::new();
     for pair in &made.preferences {
         let text = pair["text"].as_str().unwrap_or_default();
-        let prompt = prompts::question(task, text, pair["context"].as_str());
+        let prompt = prompts::question(
+            task,
+            &prompts::Head::of(task),
+            text,
+            pair["context"].as_str(),
+        );
         let mut provenance = origin(made);
         for field in ["row", "round", "scores"] {
             provenance.insert(field.to_owned(), pair[field].clone());

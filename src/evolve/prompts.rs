@@ -41,6 +41,93 @@ pub fn cut(
     Ok(ids)
 }
 
+/// What all prompts of a task begin with, as far as the model has room for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The task's instruction, or its beginning.
+    pub instruction: String,
+    /// How many of the answers that may be given are listed; none where any may be.
+    pub listed: usize,
+}
+
+impl Head {
+    /// The whole of it.
+    pub fn of(task: &Task) -> Self {
+        Self {
+            instruction: task.instruction.clone(),
+            listed: match task.kind {
+                TaskKind::Instruct => 0,
+                TaskKind::Qa if task.is_open() => 0,
+                _ => task.types().len(),
+            },
+        }
+    }
+
+    /// As much of it as leaves prompts within `most` tokens while they hold no text yet. The instruction loses its end, down to
+    /// no less than half of that; then the list of answers does.
+    ///
+    /// # Errors
+    ///
+    /// When the tokenizer cannot encode it.
+    pub fn within(vocabulary: &Vocabulary, task: &Task, most: usize) -> Result<Self, ModelError> {
+        let mut head = Self::of(task);
+        loop {
+            let own = plain(vocabulary, head.instruction.clone())?.len();
+            let over = head.tokens(vocabulary, task)?.saturating_sub(most);
+            let spare = over.min(own.saturating_sub(most / 2));
+            if spare == 0 || head.instruction.is_empty() {
+                break;
+            }
+            // A token is two bytes at least, nearly always, so this seldom cuts too much.
+            let end = head.instruction.len().saturating_sub(2 * spare);
+            head.instruction
+                .truncate(head.instruction.floor_char_boundary(end));
+        }
+        if head.tokens(vocabulary, task)? > most {
+            let (mut fits, mut whole) = (0, head.listed);
+            while fits + 1 < whole {
+                head.listed = (fits + whole) / 2;
+                match head.tokens(vocabulary, task)? <= most {
+                    true => fits = head.listed,
+                    false => whole = head.listed,
+                }
+            }
+            head.listed = fits;
+        }
+        Ok(head)
+    }
+
+    /// The most tokens of a prompt that holds no text, rules or examples yet.
+    fn tokens(&self, vocabulary: &Vocabulary, task: &Task) -> Result<usize, ModelError> {
+        let longest = (0..task.labels.len()).max_by_key(|label| task.labels[*label].len());
+        let asks = ask(vocabulary, task, self, "", None)?;
+        let writes = write(vocabulary, task, self, longest.unwrap_or(0), None, &[], &[])?;
+        Ok(asks.len().max(writes.len()))
+    }
+
+    /// What a person is told where something had to go.
+    pub fn note(&self, task: &Task, model: &str, context: usize) -> Option<String> {
+        let whole = Self::of(task);
+        let mut told = Vec::new();
+        if self.instruction != whole.instruction {
+            let [part, all] = [self, &whole].map(|head| head.instruction.chars().count());
+            told.push(format!(
+                "the first {part} of {all} characters of the instruction"
+            ));
+        }
+        if self.listed != whole.listed {
+            told.push(format!(
+                "the names of {} of {} labels",
+                self.listed, whole.listed
+            ));
+        }
+        let told = told.join(" and ");
+        (!told.is_empty()).then(|| {
+            format!("{model} reads no more than {context} tokens, so it is told only {told}")
+        })
+    }
+}
+
 /// "What is the answer to this?": which label, which entities, or the answer to a question about `context`.
 ///
 /// # Errors
@@ -49,26 +136,29 @@ pub fn cut(
 pub fn ask(
     vocabulary: &Vocabulary,
     task: &Task,
+    head: &Head,
     text: &str,
     context: Option<&str>,
 ) -> Result<Vec<u32>, ModelError> {
-    plain(vocabulary, question(task, text, context))
+    plain(vocabulary, question(task, head, text, context))
 }
 
 /// The words that ask for an answer. An instruction stands for itself, so that what was learnt holds in any chat.
-pub fn question(task: &Task, text: &str, context: Option<&str>) -> String {
+pub fn question(task: &Task, head: &Head, text: &str, context: Option<&str>) -> String {
     if task.kind == TaskKind::Instruct {
         return match context {
             Some(context) if !context.is_empty() => [context, "\n\n", text].concat(),
             _ => text.to_owned(),
         };
     }
-    let mut content = task.instruction.clone();
+    let mut content = head.instruction.clone();
     let mut put = |parts: &[&str]| parts.iter().for_each(|part| content.push_str(part));
-    match task.kind {
-        TaskKind::Qa if task.is_open() => {}
-        TaskKind::Qa => put(&["\nAnswers: ", &task.labels.join(", ")]),
-        _ => put(&["\nLabels: ", &task.types().join(", ")]),
+    if head.listed > 0 {
+        let name = match task.kind {
+            TaskKind::Qa => "\nAnswers: ",
+            _ => "\nLabels: ",
+        };
+        put(&[name, &task.types()[..head.listed].join(", ")]);
     }
     if let Some(context) = context {
         put(&["\nPassage: ", context]);
@@ -90,12 +180,13 @@ pub fn question(task: &Task, text: &str, context: Option<&str>) -> String {
 pub fn write(
     vocabulary: &Vocabulary,
     task: &Task,
+    head: &Head,
     label: usize,
     context: Option<&str>,
     rules: &[String],
     examples: &[&str],
 ) -> Result<Vec<u32>, ModelError> {
-    let mut content = task.instruction.clone();
+    let mut content = head.instruction.clone();
     let mut put = |parts: &[&str]| parts.iter().for_each(|part| content.push_str(part));
     if let Some(context) = context {
         let head = match task.kind {

@@ -103,6 +103,9 @@ pub async fn run(
     };
 
     let bench = Bench::new(model, task, settings)?;
+    let mut warnings = task.warnings.clone();
+    let context = model.decoder.context();
+    warnings.extend(bench.head.note(task, &model.name, context));
     let memory = memory::check(&bench, &test, opened.limits)?;
     let mut run = Run {
         bench,
@@ -130,7 +133,7 @@ pub async fn run(
         labels: task.labels.clone(),
         seeds: task.seeds.len(),
         test: test.len(),
-        warnings: task.warnings.clone(),
+        warnings,
         memory,
     });
     let rows = run.test.iter().map(|row| TestRow::of(task, row)).collect();

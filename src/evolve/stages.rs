@@ -16,6 +16,8 @@ pub(super) struct Bench<'a> {
     pub model: &'a Model,
     pub task: &'a Task,
     pub settings: &'a Settings,
+    /// What prompts begin with.
+    pub(super) head: Rc<prompts::Head>,
     /// The labels, where answers are labels; none where they are written.
     pub(super) labels: Answers,
     /// How answers are written, where they are.
@@ -26,10 +28,12 @@ pub(super) struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     pub fn new(model: &'a Model, task: &'a Task, settings: &'a Settings) -> Result<Self, Error> {
+        let half = model.decoder.context() / 2;
         Ok(Self {
             model,
             task,
             settings,
+            head: Rc::new(prompts::Head::within(&model.vocabulary, task, half)?),
             labels: answers(model, task)?,
             answering: Rc::new(Answering::new(model, task)?),
             tokens: Rc::default(),
@@ -45,6 +49,7 @@ impl<'a> Bench<'a> {
             model: self.model,
             task,
             settings: self.settings,
+            head: self.head.clone(),
             labels: self.labels.clone(),
             answering: self.answering.clone(),
             tokens: self.tokens.clone(),
@@ -79,19 +84,19 @@ impl<'a> Bench<'a> {
     /// The prompt that asks for an example's answer, with room for that. Of one that is too long for the model the passage loses its
     /// end, then the text.
     pub fn asked(&self, example: &Example) -> Result<Vec<u32>, ModelError> {
-        let (vocabulary, task) = (&self.model.vocabulary, self.task);
+        let (vocabulary, task, head) = (&self.model.vocabulary, self.task, &self.head);
         let room = match task.is_open() {
             true => self.answering.limit,
             false => self.labels.longest(),
         };
         let most = self.most(room);
         let (text, context) = (example.text.as_str(), example.context.as_deref());
-        let ids = prompts::ask(vocabulary, task, text, context)?;
+        let ids = prompts::ask(vocabulary, task, head, text, context)?;
         let ids = prompts::cut(ids, most, context.unwrap_or_default(), &|context| {
-            prompts::ask(vocabulary, task, text, Some(context))
+            prompts::ask(vocabulary, task, head, text, Some(context))
         })?;
         prompts::cut(ids, most, text, &|text| {
-            prompts::ask(vocabulary, task, text, context.map(|_| ""))
+            prompts::ask(vocabulary, task, head, text, context.map(|_| ""))
         })
     }
 
@@ -103,11 +108,11 @@ impl<'a> Bench<'a> {
         rules: &[String],
         shots: &[&str],
     ) -> Result<Vec<u32>, ModelError> {
-        let (vocabulary, task) = (&self.model.vocabulary, self.task);
+        let (vocabulary, task, head) = (&self.model.vocabulary, self.task, &self.head);
         let most = self.most(self.settings.max_new);
         let context = example.context.as_deref();
         let write = |context: Option<&str>, rules: &[String], shots: &[&str]| {
-            prompts::write(vocabulary, task, example.label, context, rules, shots)
+            prompts::write(vocabulary, task, head, example.label, context, rules, shots)
         };
         let ids = write(context, rules, shots)?;
         let mut ids = prompts::cut(ids, most, context.unwrap_or_default(), &|context| {

@@ -64,8 +64,8 @@ impl Bench<'_> {
         let mut marks = Vec::with_capacity(rows.len());
         for batch in answered.chunks(settings.readers) {
             let prompts = batch.iter().map(|answered| {
-                let asked =
-                    prompts::question(self.task, &answered.text, answered.context.as_deref());
+                let context = answered.context.as_deref();
+                let asked = prompts::question(self.task, &self.head, &answered.text, context);
                 let said = self.task.said(answered);
                 let make = |asked: &str| prompts::plain(vocabulary, review::verdict(asked, &said));
                 prompts::cut(make(&asked)?, self.most(words.longest()), &asked, &make)
@@ -200,7 +200,7 @@ pub(super) async fn reviewed(
             Some(context) => [context, "\n", &answer.text].concat(),
         };
         let make = |question: &str| {
-            let request = review::request(&bench.task.instruction, question, &said);
+            let request = review::request(&bench.head.instruction, question, &said);
             prompts::plain(&bench.model.vocabulary, request)
         };
         let most = bench.most(settings.review_tokens);
