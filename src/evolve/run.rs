@@ -95,7 +95,7 @@ pub async fn run(
     let seeds = task.seeds.len() * settings.seed_weight;
     let passes = seeds + if writes { settings.instances } else { 0 };
     let steps = (settings.epochs * passes).div_ceil(settings.batch);
-    let warm_steps = (3 * settings.epochs * task.seeds.len()).div_ceil(settings.batch);
+    let warm_steps = steps_of(task, settings);
     let warm_steps = match settings.recipe {
         // Round zero labels and marks all that follows; a few seeds alone would make it a handful of steps.
         Recipe::Lance => warm_steps.max(steps),
@@ -154,6 +154,18 @@ pub async fn run(
         Recipe::Evokd => evokd::run(&mut run).await?,
     }
     Ok(run.report(opened))
+}
+
+/// How many steps of a warm-up a task's seeds are worth.
+fn steps_of(task: &Task, settings: &Settings) -> usize {
+    (3 * settings.epochs * task.seeds.len()).div_ceil(settings.batch)
+}
+
+/// How many rows of labelling there are to one of writing in a warm-up of `steps` steps by seeds that are worth so many: as many
+/// as keep writing near to half of what the seeds are worth.
+fn times(steps: usize, worth: usize) -> usize {
+    let worth = worth.max(1);
+    ((2 * steps).saturating_sub(worth) / worth).max(1)
 }
 
 /// The task without rows that only measure; with no more seeds than wanted; and the rows that measure.
@@ -420,7 +432,8 @@ fn example_of(task: &Task, instance: &Instance) -> Option<Example> {
 }
 
 /// The student learns from the seeds to label texts and to write them, half of the time from rules that hold for
-/// the text at hand, so that it learns what a rule is for.
+/// the text at hand, so that it learns what a rule is for. Of more steps than the seeds are worth, those beyond are all of labelling:
+/// who writes a few seeds over and over has them by heart and writes nothing else.
 pub(super) async fn warm_up(
     bench: &Bench<'_>,
     monitor: &mut Monitor<'_>,
@@ -440,8 +453,25 @@ pub(super) async fn warm_up(
             ruled.push(bench.writing_row(seed, &rules, &shots)?);
         }
     }
-    let groups = [labelling, free, ruled];
+    let times = times(steps, steps_of(bench.task, bench.settings));
+    let labelling = std::iter::repeat_n(labelling, times).flatten();
+    let groups = [labelling.collect(), free, ruled];
     bench
         .train(monitor, (Stage::WarmUp, None), None, &groups, steps, 2)
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::times;
+
+    #[test]
+    fn a_warm_up_longer_than_the_seeds_are_worth_is_longer_in_labelling_alone() {
+        assert_eq!(times(120, 120), 1);
+        assert_eq!(times(124, 113), 1);
+        // Of 52 steps 4 are of writing, as of the 8 that the seeds are worth.
+        assert_eq!(times(52, 8), 12);
+        assert_eq!(52 / (12 + 1), 8 / 2);
+        assert_eq!(times(0, 0), 1);
+    }
 }
