@@ -72,29 +72,20 @@ impl Head {
     pub fn within(vocabulary: &Vocabulary, task: &Task, most: usize) -> Result<Self, ModelError> {
         let mut head = Self::of(task);
         loop {
-            let own = plain(vocabulary, head.instruction.clone())?.len();
             let over = head.tokens(vocabulary, task)?.saturating_sub(most);
+            let own = plain(vocabulary, head.instruction.clone())?.len();
             let spare = over.min(own.saturating_sub(most / 2));
-            if spare == 0 || head.instruction.is_empty() {
-                break;
+            if spare > 0 && !head.instruction.is_empty() {
+                // A token is two bytes at least, nearly always, so this seldom cuts too much.
+                let end = head.instruction.len().saturating_sub(2 * spare);
+                let end = head.instruction.floor_char_boundary(end);
+                head.instruction.truncate(end);
+            } else if over > 0 && head.listed > 0 {
+                head.listed -= head.listed.div_ceil(16);
+            } else {
+                return Ok(head);
             }
-            // A token is two bytes at least, nearly always, so this seldom cuts too much.
-            let end = head.instruction.len().saturating_sub(2 * spare);
-            head.instruction
-                .truncate(head.instruction.floor_char_boundary(end));
         }
-        if head.tokens(vocabulary, task)? > most {
-            let (mut fits, mut whole) = (0, head.listed);
-            while fits + 1 < whole {
-                head.listed = (fits + whole) / 2;
-                match head.tokens(vocabulary, task)? <= most {
-                    true => fits = head.listed,
-                    false => whole = head.listed,
-                }
-            }
-            head.listed = fits;
-        }
-        Ok(head)
     }
 
     /// The most tokens of a prompt that holds no text, rules or examples yet.
