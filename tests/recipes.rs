@@ -498,6 +498,17 @@ fn short_model(root: &Path) -> PathBuf {
     model
 }
 
+/// A short run of one's own task and model.
+fn run_of(task: &Path, model: &Path, recipe: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_seedbed"));
+    command
+        .arg("run")
+        .args([task, Path::new("--model"), model])
+        .args(["--device", "cpu", "--epochs", "1", "--instances", "2"])
+        .args(["--recipe", recipe]);
+    command
+}
+
 #[test]
 fn what_is_longer_than_the_model_reads_loses_its_end_and_the_run_goes_on() {
     let root = tempfile::tempdir().expect("folder");
@@ -535,13 +546,8 @@ fn what_is_longer_than_the_model_reads_loses_its_end_and_the_run_goes_on() {
         ("lance", &["--rounds", "1", "--judge", "rubric"]),
         ("evokd", &["--rounds", "1"]),
     ] {
-        let output = Command::new(env!("CARGO_BIN_EXE_seedbed"))
-            .arg("run")
-            .arg(&task)
-            .arg("--model")
-            .arg(&model)
-            .args(["--device", "cpu", "--epochs", "1", "--instances", "2"])
-            .args(["--json", "--recipe", recipe])
+        let output = run_of(&task, &model, recipe)
+            .arg("--json")
             .args(more)
             .output()
             .expect("the command starts");
@@ -578,15 +584,10 @@ fn an_instruction_and_a_list_of_labels_that_are_too_long_for_the_model_lose_thei
 
     for recipe in ["psi", "lance", "evokd"] {
         let out = root.path().join(recipe);
-        let output = Command::new(env!("CARGO_BIN_EXE_seedbed"))
-            .arg("run")
-            .arg(&task)
-            .arg("--model")
-            .arg(&model)
+        let output = run_of(&task, &model, recipe)
             .arg("--out")
             .arg(&out)
-            .args(["--device", "cpu", "--epochs", "1", "--instances", "2"])
-            .args(["--max-new", "16", "--recipe", recipe])
+            .args(["--max-new", "16"])
             .output()
             .expect("the command starts");
         let said = String::from_utf8_lossy(&output.stderr);
