@@ -11,6 +11,15 @@ use super::stats::{mean, permutation, spread};
 const BEGIN: &str = "<!-- made by cargo xtask evaluate: begin -->";
 const END: &str = "<!-- made by cargo xtask evaluate: end -->";
 
+/// How likely chance makes such differences, to three decimals.
+fn chance(differences: &[f64]) -> String {
+    match permutation(differences) {
+        None => "–".into(),
+        Some(p) if p < 0.0005 => "< 0.001".into(),
+        Some(p) => format!("{p:.3}"),
+    }
+}
+
 /// The rows in the order of the tables.
 const ROWS: [&str; 11] = [
     "untouched",
@@ -253,7 +262,7 @@ fn differences(tables: &mut String, (recipe, measure): (&str, Measure), runs: &[
             continue;
         }
         let above = by_task.values().filter(|gains| mean(gains) > 0.0).count();
-        let p = permutation(&all).map_or("–".into(), |p| format!("{p:.3}"));
+        let p = chance(&all);
         let _ = writeln!(
             lines,
             "| {row} − {base} | {} | {} | {above} of {} | {p} |",
@@ -380,7 +389,6 @@ fn variants(tables: &mut String, reports: &[Value]) {
          | model | recipe | seeds per label | variant | variant | whole | difference, points | p | over its base | p | pairs |\n\
          |---|---|---|---|---|---|---|---|---|---|---|\n",
     );
-    let chance = |gains: &[f64]| permutation(gains).map_or("–".into(), |p| format!("{p:.3}"));
     for (((model, recipe, shots, measure), variant), runs) in found {
         let of = |pick: &dyn Fn(&Varied) -> f64| runs.iter().map(pick).collect::<Vec<f64>>();
         let gains = of(&|run| run.gain);
