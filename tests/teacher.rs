@@ -405,16 +405,18 @@ fn exchanged(task: &str) -> (Value, String) {
 }
 
 /// The tasks whose brief a large model answered.
-fn recorded_tasks() -> Vec<String> {
-    let entries = std::fs::read_dir("tests/fixtures/teacher").expect("the fixtures");
-    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let mut tasks: Vec<String> = names
-        .filter_map(|name| Some(name.strip_suffix(".brief.json")?.to_owned()))
-        .collect();
-    tasks.sort();
-    assert!(tasks.len() >= 4, "{tasks:?}");
-    tasks
-}
+const RECORDED: [&str; 10] = [
+    "ag_news",
+    "clinc_domain",
+    "cola",
+    "emotion",
+    "imdb_short",
+    "sms_spam",
+    "snips_intent",
+    "sst2",
+    "subj",
+    "trec6",
+];
 
 /// What the noise leaves alone: who is asked what, of which labels.
 fn unchanging(brief: &Value) -> Vec<String> {
@@ -433,8 +435,8 @@ fn unchanging(brief: &Value) -> Vec<String> {
 
 #[test]
 fn what_a_large_model_answered_to_a_brief_has_rules_for_every_label() {
-    for task in recorded_tasks() {
-        let (brief, answer) = exchanged(&task);
+    for task in RECORDED {
+        let (brief, answer) = exchanged(task);
         let fixed = unchanging(&brief);
         let labels = fixed.iter().find_map(|line| line.strip_prefix("Labels: "));
         let labels: Vec<&str> = labels.expect("labels").split(", ").collect();
