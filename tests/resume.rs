@@ -135,7 +135,11 @@ fn survives(task: &str, recipe: &str, kills: usize, seed: u64) {
         panic!("{one}\nwas told instead of\n{other}");
     }
     assert_eq!(told.len(), expected.len());
-    for file in ["instances.jsonl", "adapter/adapter_model.safetensors"] {
+    for file in [
+        "instances.jsonl",
+        "adapter/adapter_model.safetensors",
+        "README.md",
+    ] {
         assert_eq!(
             fs::read(out.join(file)).expect(file),
             fs::read(alone.join(file)).expect(file),
@@ -165,6 +169,18 @@ fn runs_whose_answers_are_written_survive_it_too() {
     survives("tests/fixtures/tasks/trips", "evokd", 2, 4);
     survives("tests/fixtures/tasks/sums", "lance", 2, 5);
     survives("tests/fixtures/tasks/tips", "lance", 2, 5);
+}
+
+#[test]
+fn what_a_kill_after_the_report_left_is_taken_away_by_the_next_look_at_the_run() {
+    let root = tempfile::tempdir().expect("folder");
+    let out = root.path().join("run");
+    ended(&begun(SNIPS, "psi", &out).output().expect("it starts"));
+    let left = out.join("checkpoints/before-training");
+    fs::create_dir(out.join("checkpoints")).expect("nothing is there");
+    fs::write(left, "bytes").expect("written");
+    ended(&resumed(&out).output().expect("it starts"));
+    assert!(!out.join("checkpoints").exists());
 }
 
 /// `cargo test --release --test resume -- --ignored`: a minute on two idle cores.

@@ -20,7 +20,7 @@ use super::{ModelArguments, card, recipe};
 const BEGUN: &str = "run.json";
 pub(super) const RECIPE: &str = "recipe.toml";
 pub(super) const REPORT: &str = "report.json";
-pub(super) const CHECKPOINTS: &str = "checkpoints";
+const CHECKPOINTS: &str = "checkpoints";
 const INSTANCES: &str = "instances.jsonl";
 const EVENTS: &str = "events.jsonl";
 
@@ -89,7 +89,7 @@ impl Begun {
         let folder = Folder::create(path)?;
         // What an earlier run left here would pass for this one's.
         let _ = std::fs::remove_file(path.join(REPORT));
-        let _ = std::fs::remove_dir_all(path.join(CHECKPOINTS));
+        tidy(path);
         let text = serde_json::to_string_pretty(self).unwrap_or_default();
         folder.put(BEGUN, text.as_bytes())?;
         folder.put(RECIPE, recipe::write(settings).as_bytes())?;
@@ -107,6 +107,11 @@ impl Begun {
         let text = std::fs::read_to_string(&path).map_err(|cause| refused(cause.to_string()))?;
         serde_json::from_str(&text).map_err(|cause| refused(cause.to_string()))
     }
+}
+
+/// Takes a finished run's checkpoints away. They only take room: with the report there, nobody goes on from them.
+pub(super) fn tidy(folder: &Path) {
+    let _ = std::fs::remove_dir_all(folder.join(CHECKPOINTS));
 }
 
 /// The files of a run's log, below its folder.
@@ -224,14 +229,21 @@ pub(super) fn keep(folder: &Folder, outcome: &Outcome) -> Result<(), Error> {
         folder.put("adapter/adapter_config.json", config.as_bytes())?;
         folder.put("adapter/adapter_model.safetensors", weights)?;
     }
+    let carded = keep_card(folder, outcome);
+    // Last of all: a run that has it is not gone on with, so that what is not written by then never would be.
     if let Some(report) = &outcome.report {
         let text = serde_json::to_string_pretty(report).unwrap_or_default();
         folder.put(REPORT, text.as_bytes())?;
     }
-    if let Some(task) = &outcome.task {
-        let made = Made::read(folder.root())?;
-        let card = card::write(task, &made, card::FIELDS);
-        folder.put(card::FILE, card.as_bytes())?;
-    }
-    Ok(())
+    carded
+}
+
+fn keep_card(folder: &Folder, outcome: &Outcome) -> Result<(), Error> {
+    let Some(task) = &outcome.task else {
+        return Ok(());
+    };
+    let mut made = Made::read(folder.root())?;
+    made.report = (outcome.report.as_ref()).and_then(|report| serde_json::to_value(report).ok());
+    let card = card::write(task, &made, card::FIELDS);
+    Ok(folder.put(card::FILE, card.as_bytes())?)
 }

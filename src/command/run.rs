@@ -10,7 +10,7 @@ use seedbed::store::Folder;
 use seedbed::task;
 
 use super::cost::Cost;
-use super::folder::{Asked, Begun, CHECKPOINTS, RECIPE, REPORT, journal, keep};
+use super::folder::{Asked, Begun, RECIPE, REPORT, journal, keep, tidy};
 use super::recipe::{self, Options};
 use super::shown::{Shown, line};
 use super::{ModelArguments, print};
@@ -108,13 +108,19 @@ impl Run {
     pub async fn run(self) -> Result<(), Error> {
         let (begun, settings, folder, past) = match &self.resume {
             Some(path) => {
+                let opened = Folder::open(path);
+                // Asked once the folder is held: until then another process may have brought the run to its end.
                 if path.join(REPORT).exists() {
+                    if opened.is_ok() {
+                        // It may have been killed between its report and this.
+                        tidy(path);
+                    }
                     return self.finished(path);
                 }
                 let begun = Begun::read(path)?;
                 let recipe = path.join(RECIPE);
                 let settings = begun.settings(recipe::open(&recipe.to_string_lossy())?);
-                let (folder, log) = Folder::open(path)?;
+                let (folder, log) = opened?;
                 let (past, whole) = read_log(&log)?;
                 folder.cut(whole)?;
                 (begun, settings, Some(folder), past)
@@ -181,8 +187,7 @@ impl Run {
         }
         let report = result?;
         if let Some(folder) = &folder {
-            // With the report there, nobody goes on from them.
-            let _ = std::fs::remove_dir_all(folder.root().join(CHECKPOINTS));
+            tidy(folder.root());
         }
         if self.json {
             return print(&Costed {
