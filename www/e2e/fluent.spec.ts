@@ -6,6 +6,8 @@ import { expect, Studio, test } from "./studio";
 
 /** What a person does not notice. */
 const MOST_MS = 50;
+/** What the yardstick takes on one idle core of the server whose figures are in the docs. */
+const YARDSTICK_MS = 86;
 
 interface TraceEvent {
   name: string;
@@ -41,7 +43,36 @@ async function tasksOf(browser: Browser, page: Page, act: () => Promise<unknown>
   return tasks(await browser.stopTracing());
 }
 
+/**
+ * How many milliseconds a task may take on this machine: the limit, and as many times more as the machine takes longer for
+ * work that is always the same. A shared machine has half its speed at times, and that says nothing of the page.
+ */
+async function most(browser: Browser): Promise<number> {
+  const page = await browser.newPage();
+  await page.setContent("<ul></ul>");
+  const work = () => {
+    const list = document.querySelector("ul");
+    for (let row = 0; row < 1500; row += 1) {
+      const item = document.createElement("li");
+      item.textContent = "What is made, laid out and thrown away again, every time the same. ".repeat(1 + (row % 4));
+      list?.append(item);
+    }
+    document.body.getBoundingClientRect();
+    list?.replaceChildren();
+  };
+  const longest: number[] = [];
+  for (let turn = 0; turn < 6; turn += 1) {
+    const found = await tasksOf(browser, page, () => page.evaluate(work));
+    longest.push(Math.max(...found.map(({ ms }) => ms)));
+  }
+  await page.close();
+  // The first is warming up.
+  const took = longest.slice(1).sort((a, b) => a - b)[2] ?? 0;
+  return MOST_MS * Math.max(1, took / YARDSTICK_MS);
+}
+
 test("no task of the page takes more than 50 ms of the processor while a run fills it", async ({ page, launched }) => {
+  const limit = await most(launched);
   const studio = await Studio.open(page, "device=cpu&instances=60&test=70&epochs=2&seeds=4");
   const found = await tasksOf(launched, page, async () => {
     await studio.play.click();
@@ -50,7 +81,7 @@ test("no task of the page takes more than 50 ms of the processor while a run fil
   });
   // Without tasks that were seen, or their times, the next line would prove nothing.
   expect(found.filter(({ ms }) => ms > 0).length).toBeGreaterThan(100);
-  expect(found.filter(({ ms }) => ms > MOST_MS)).toEqual([]);
+  expect(found.filter(({ ms }) => ms > limit), `more than ${limit.toFixed(0)} ms`).toEqual([]);
   await studio.expectPhase("finished");
   expect(studio.errors).toEqual([]);
 });
@@ -108,13 +139,14 @@ const ACTS: Record<string, () => void> = {
 };
 
 test("no task of the page takes more than 50 ms of the processor over a run of 2,000 instances: opened, filtered, searched, edited", async ({ page, launched }) => {
+  const limit = await most(launched);
   const studio = await Studio.open(page, "device=cpu");
   const slow: string[] = [];
   let seen = 0;
   const measured = async (what: string, act: () => Promise<unknown>) => {
     const found = await tasksOf(launched, page, act);
     seen += found.filter(({ ms }) => ms > 0).length;
-    slow.push(...found.filter(({ ms }) => ms > MOST_MS).map(({ ms, what: within }) => `${what}: ${ms.toFixed(0)} ms (${within})`));
+    slow.push(...found.filter(({ ms }) => ms > limit).map(({ ms, what: within }) => `${what}: ${ms.toFixed(0)} ms (${within})`));
   };
   // All that is put off is done when the page has stood still for a while.
   const still = () => page.evaluate(() => new Promise<void>((resolve) => {
@@ -142,7 +174,7 @@ test("no task of the page takes more than 50 ms of the processor over a run of 2
     });
   }
   expect(seen).toBeGreaterThan(100);
-  expect(slow).toEqual([]);
+  expect(slow, `more than ${limit.toFixed(0)} ms`).toEqual([]);
   // They did what they say.
   await expect(page.locator("#count-edited")).toHaveText("2");
   await expect(studio.instances).toHaveCount(1);

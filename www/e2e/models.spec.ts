@@ -216,6 +216,7 @@ test("a file with another hash than the hub lists is thrown away", async ({ page
   await expect(panel.error).toContainText("model.safetensors is not what the hub lists");
   await expect(panel.rows.first()).toContainText("begun");
   await page.getByRole("button", { name: "Delete seed/tiny" }).click();
+  await expect(panel.rows).toHaveCount(0);
   expect(await panel.inStorage()).toEqual([]);
 });
 
