@@ -329,6 +329,8 @@ async function runAndKeep(
       store?.forEngine(),
     );
     const report = await Promise.race([run, given]);
+    await keepResults(store);
+    // Last of all: a run that has it is not gone on with, so that what is not kept by then never would be.
     await store?.save("report.json", JSON.stringify(report));
     await store?.tidy();
     return report;
@@ -336,18 +338,19 @@ async function runAndKeep(
     if (signal.aborted) {
       await store?.markStopped();
     }
+    await keepResults(store);
     throw thrown;
   } finally {
     giveUp = null;
-    if (store !== null) {
-      await keepResults(store);
-      store.close();
-    }
+    store?.close();
   }
 }
 
 /** After a stop there may be no adapter yet; what there is, is kept. */
-async function keepResults(store: RunStore): Promise<void> {
+async function keepResults(store: RunStore | null): Promise<void> {
+  if (store === null) {
+    return;
+  }
   try {
     await store.save("instances.jsonl", theEngine().instances());
     const [ledger, answers] = [withoutHeld(theEngine().ledger()), theEngine().answers()];
