@@ -109,7 +109,7 @@ impl Begun {
     }
 }
 
-/// Takes a finished run's checkpoints away. They only take room: with the report there, nobody goes on from them.
+/// Takes away the checkpoints of a run that nobody goes on with: one that has its report, or whose folder begins anew.
 pub(super) fn tidy(folder: &Path) {
     let _ = std::fs::remove_dir_all(folder.join(CHECKPOINTS));
 }
